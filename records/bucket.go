@@ -1,0 +1,56 @@
+package records
+
+// Put is a record and the place it is offered to.
+type Put struct {
+	Place  Place
+	Record *Record
+}
+
+// Status is what became of a put.
+type Status uint8
+
+// The outcomes of a put that was not refused.
+const (
+	Stored Status = iota + 1 // the bucket holds it now
+	Have                     // the same or a newer version was there
+	Below                    // it belongs below: here it is at most a witness
+)
+
+func (s Status) String() string {
+	switch s {
+	case Stored:
+		return "stored"
+	case Have:
+		return "have"
+	case Below:
+		return "below"
+	default:
+		return "unknown"
+	}
+}
+
+// Outcome is what one put did.
+type Outcome struct {
+	Status    Status
+	Held      *Record   // Have: the version that is here, the same or newer
+	Bound     Position  // Below: the bucket's largest position; zero where buckets hold nothing
+	Displaced []*Record // now no longer held here by right: they belong to Place.ChildFor
+}
+
+// Query asks a bucket for a page of its records.
+type Query struct {
+	Place  Place
+	Before Position // only records before it; [Newest] for all
+	Limit  int      // records at most; 0 asks for witnesses and fingerprint alone
+}
+
+// Bucket is what a holder has of a place: the answer to a query.
+type Bucket struct {
+	Place       Place
+	Records     []*Record   // newest first, those before Query.Before
+	Witnesses   []*Record   // one for each child that has records, and what is still on its way down
+	Count       int         // records in the bucket, whatever was asked
+	Full        bool        // Count is the place's capacity: what is later than its bound is below
+	More        bool        // records before the last of Records were left out
+	Fingerprint Fingerprint // of the place's state: its bucket and one witness a child
+}
