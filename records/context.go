@@ -60,12 +60,12 @@ func (p *purpose) sum(b []byte) (out [32]byte) {
 // length or count.
 type material []byte
 
-func (m *material) byte(v byte)      { *m = append(*m, v) }
-func (m *material) number(v uint64)  { *m = binary.BigEndian.AppendUint64(*m, v) }
-func (m *material) fixed(b []byte)   { *m = append(*m, b...) }
-func (m *material) bytes(b []byte)   { m.number(uint64(len(b))); m.fixed(b) }
-func (m *material) string(s string)  { m.number(uint64(len(s))); *m = append(*m, s...) }
-func (m *material) count(n int)      { m.number(uint64(n)) }
+func (m *material) byte(v byte)     { *m = append(*m, v) }
+func (m *material) number(v uint64) { *m = binary.BigEndian.AppendUint64(*m, v) }
+func (m *material) fixed(b []byte)  { *m = append(*m, b...) }
+func (m *material) bytes(b []byte)  { m.number(uint64(len(b))); m.fixed(b) }
+func (m *material) string(s string) { m.number(uint64(len(s))); *m = append(*m, s...) }
+func (m *material) count(n int)     { m.number(uint64(n)) }
 func (m *material) optional(r *Ref) {
 	if r == nil {
 		m.byte(0)

@@ -46,7 +46,9 @@ func (d Draft) encode(s Signer) ([]byte, error) {
 }
 
 // marshal writes fields in ascending order, the one form that package wire takes.
-func marshal(m proto.Message) ([]byte, error) { return proto.MarshalOptions{Deterministic: true}.Marshal(m) }
+func marshal(m proto.Message) ([]byte, error) {
+	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
+}
 
 func headMessage(h Head) proto.Message {
 	switch h := h.(type) {

@@ -138,9 +138,10 @@ func (w *Walk) guess(month Bucket) {
 		return
 	}
 	filled := max(month.Place.Position(month.Records[0]).Created-from, 1)
-	reach := filled * pagePosts / Millis(max(month.Count, 1))
+	held := Millis(len(month.Records))
+	reach := filled * pagePosts / held
 	for level := LevelMonth + 1; level <= minuteLevel; level++ {
-		if Millis(month.Count)*span(level-1) < 2*filled {
+		if held*span(level-1) < filled*Millis(w.network.Params.Capacity)/2 {
 			break // the level above is not half full at this pace, so nothing is below it
 		}
 		n := min(max(int(reach/span(level))+1, 2), maxGuesses)

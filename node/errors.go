@@ -1,0 +1,20 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/starling-social/starling/records"
+)
+
+// What a caller can act on.
+var (
+	ErrNotFound  = errors.New("no member of its neighbourhood has this post")
+	ErrNotYours  = errors.New("this post is another's: only its author can change it")
+	ErrDeleted   = errors.New("this post was deleted")
+	ErrNoQuorum  = errors.New("too few members acknowledged: the post may be lost; try again")
+	ErrTextSize  = fmt.Errorf("text is longer than %d bytes", records.MaxText)
+	ErrManyTags  = fmt.Errorf("post has more than %d places (author, tags, mentions, thread)", records.MaxPlaces)
+	ErrNotSource = errors.New("not a timeline: want '#tag', a user (did:key:… or me) or a post id")
+	ErrStopped   = errors.New("node has stopped")
+)

@@ -1,0 +1,60 @@
+package node
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/starling-social/starling/records"
+)
+
+// Source is a timeline: a hashtag's, a user's, or the thread of a post.
+type Source struct {
+	tag  records.Tag
+	user records.User
+	post *records.Ref
+}
+
+// TagSource is what is posted with a hashtag.
+func TagSource(t records.Tag) Source { return Source{tag: t} }
+
+// UserSource is what a user posts.
+func UserSource(u records.User) Source { return Source{user: u} }
+
+// ThreadSource is the thread that a post stands in.
+func ThreadSource(post records.Ref) Source { return Source{post: &post} }
+
+// ParseSource reads '#tag', did:key:…, me, or a post id.
+func ParseSource(s string, me records.User) (Source, error) {
+	switch {
+	case strings.HasPrefix(s, "#"):
+		t, err := records.NormalizeTag(s)
+		return TagSource(t), err
+	case s == "me" || strings.HasPrefix(s, "did:"):
+		u, err := ParseUser(s, me)
+		return UserSource(u), err
+	case strings.HasPrefix(s, "p") && len(s) > 64:
+		ref, err := records.ParseRef(s)
+		return ThreadSource(ref), err
+	default:
+		return Source{}, fmt.Errorf("%w: %.80q", ErrNotSource, s)
+	}
+}
+
+// ParseUser reads did:key:… or me.
+func ParseUser(s string, me records.User) (records.User, error) {
+	if s == "me" {
+		return me, nil
+	}
+	return records.ParseUser(s)
+}
+
+func (s Source) String() string {
+	switch {
+	case s.post != nil:
+		return s.post.String()
+	case s.tag != "":
+		return "#" + string(s.tag)
+	default:
+		return s.user.String()
+	}
+}
