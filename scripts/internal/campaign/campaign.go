@@ -195,7 +195,7 @@ func (c *Campaign) Table(columns ...string) {
 }
 
 // Row prints one line of the table: the first cell to the left, the others to
-// the right, durations and fractions to three digits.
+// the right, durations to three digits, fractions to four.
 func (c *Campaign) Row(cells ...any) {
 	var line strings.Builder
 	for i, cell := range cells {
@@ -218,7 +218,7 @@ func text(cell any) string {
 		if v == float64(int64(v)) {
 			return fmt.Sprintf("%.0f", v)
 		}
-		return fmt.Sprintf("%.3g", v)
+		return fmt.Sprintf("%.4g", v)
 	case time.Duration:
 		digit := time.Duration(1)
 		for v/digit >= 1000 {

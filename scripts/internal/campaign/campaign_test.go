@@ -45,7 +45,7 @@ cycle                         lost          took
 
 bar                            got       must be
 lost                             0     at most 0            ok
-ratio                        0.988  at least 0.95            ok
+ratio                       0.9877  at least 0.95            ok
 
 {"name":"sample","ok":true,"quick":false,"seed":7,"lost":0,"ratio":0.98765,"cycles":200,"seconds":0}
 `
