@@ -98,19 +98,19 @@ func (l *Links) listenerAt(node int, port uint16) *listener {
 	return l.nodeLocked(node).ports[port]
 }
 
-// source returns the address that the endpoint dials from: where it listens, as with TCP port reuse, or else a free port.
+// source returns the address that the endpoint dials from: one at which it listens, as with TCP port reuse, or else a free port.
 func (e *endpoint) source() ma.Multiaddr {
 	e.links.mu.Lock()
 	defer e.links.mu.Unlock()
 	n := e.links.nodeLocked(e.node)
-	from := uint16(0)
-	for port, lis := range n.ports {
-		if lis.endpoint == e && (from == 0 || port < from) {
-			from = port
+	var from *listener
+	for _, lis := range n.ports {
+		if lis.endpoint == e && (from == nil || lis.port < from.port) {
+			from = lis
 		}
 	}
-	if from == 0 {
-		from = n.freePort()
+	if from != nil {
+		return from.addr
 	}
-	return multiaddr(e.links.mustIP(e.node), from)
+	return multiaddr(e.links.mustIP(e.node), n.freePort())
 }
