@@ -1,0 +1,203 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/starling-social/starling/protocol"
+	"github.com/starling-social/starling/protocol/pb"
+	"github.com/starling-social/starling/records"
+)
+
+// errOffender ends the streams of a peer that puts what no honest node would.
+var errOffender = errors.New("too many bad records")
+
+// put stores what may be stored of m and says what became of each entry.
+func (x *session) put(ctx context.Context, id uint64, m *pb.Put) error {
+	if r := checkPut(m); r != nil {
+		return x.refuse(ctx, id, r)
+	}
+	opened, errs := checker{x.cfg.Door, x.cfg.Now()}.open(m.GetRecords())
+	if x.offends(errs) {
+		return errOffender
+	}
+	entries := make([]entry, len(m.GetEntries()))
+	for i, e := range m.GetEntries() {
+		r, err := opened[e.GetRecord()], errs[e.GetRecord()]
+		entries[i] = x.entry(e.GetPlace(), r, err)
+	}
+	x.merge(ctx, entries)
+	for _, e := range entries {
+		if e.err == nil && e.put.Place.IsRoot() {
+			x.board.arrive(e.put.Place, e.put.Record)
+		}
+	}
+	for _, reply := range putReplies(id, entries) {
+		if err := x.reply(ctx, reply); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// An entry is a put of a stranger: admitted and merged, or refused with err.
+type entry struct {
+	put     records.Put
+	outcome records.Outcome
+	err     error
+}
+
+// checkPut tells what is wrong with a put as a whole.
+func checkPut(m *pb.Put) *Refusal {
+	nr, ne := len(m.GetRecords()), len(m.GetEntries())
+	if nr > protocol.MaxPutRecords || ne > protocol.MaxPutEntries {
+		return &Refusal{TooLarge, fmt.Sprintf("%d records at %d places, at most %d at %d", nr, ne, protocol.MaxPutRecords, protocol.MaxPutEntries)}
+	}
+	if ne == 0 {
+		return &Refusal{Malformed, "put of nothing"}
+	}
+	for _, e := range m.GetEntries() {
+		if e.GetRecord() >= uint32(nr) {
+			return &Refusal{Malformed, fmt.Sprintf("entry names record %d of %d", e.GetRecord(), nr)}
+		}
+	}
+	return nil
+}
+
+// offends counts the records that no honest node puts, and tells whether there
+// have been too many.
+func (x *session) offends(errs []error) bool {
+	n := 0
+	for _, err := range errs {
+		if err != nil && refuse(err).Code.offence() {
+			n++
+		}
+	}
+	return n > 0 && x.gate.offend(x.peer(), n)
+}
+
+// entry admits a record at a place, or says why not.
+func (x *session) entry(place []byte, r *records.Record, err error) entry {
+	if err != nil {
+		return entry{err: err}
+	}
+	p, err := records.ParsePlace(place)
+	if err != nil {
+		return entry{err: err}
+	}
+	if err := records.Fits(r, p); err != nil {
+		return entry{err: err}
+	}
+	if !x.member(p.Coordinate()) {
+		return entry{err: &Refusal{NotAMember, fmt.Sprintf("this place is not within the %d bits held here", x.cfg.Region.Prefix())}}
+	}
+	return entry{put: records.Put{Place: p, Record: r}}
+}
+
+// merge puts the admitted entries on disk, in one go, and fills in their outcomes.
+func (x *session) merge(ctx context.Context, entries []entry) {
+	var puts []records.Put
+	for _, e := range entries {
+		if e.err == nil {
+			puts = append(puts, e.put)
+		}
+	}
+	if len(puts) == 0 {
+		return
+	}
+	outcomes, err := x.cfg.Store.Merge(ctx, puts)
+	if err != nil {
+		err = x.storeError(ctx, "merge", err)
+	}
+	for i := range entries {
+		e := &entries[i]
+		switch {
+		case e.err != nil:
+		case err != nil:
+			e.err = err
+		default:
+			e.outcome, outcomes = outcomes[0], outcomes[1:]
+		}
+	}
+}
+
+// storeError is what a peer is told of the store's failure. The owner is told more.
+func (x *session) storeError(ctx context.Context, action string, err error) error {
+	switch {
+	case errors.Is(err, ErrFull):
+		return err
+	case errors.Is(context.Cause(ctx), errSlow):
+		return &Refusal{Busy, "the disk does not keep up"}
+	case ctx.Err() == nil:
+		x.cfg.Log.Error(action+" for a peer", "peer_id", x.peer(), "err", err)
+	}
+	return refuse(err)
+}
+
+// outcomeBytes is more than an outcome takes, besides the records it names.
+const outcomeBytes = 64 + protocol.MaxSentence
+
+// putReplies are the frames that say what became of entries.
+func putReplies(id uint64, entries []entry) []*pb.Reply {
+	var replies []*pb.Reply
+	var m *pb.PutReply
+	size := protocol.MaxReply
+	for _, e := range entries {
+		n := outcomeBytes + e.bytes()
+		if size += n; size > protocol.MaxReply {
+			if len(replies) > 0 {
+				replies[len(replies)-1].More = true
+			}
+			m, size = &pb.PutReply{}, n
+			replies = append(replies, &pb.Reply{Id: id, Body: &pb.Reply_Put{Put: m}})
+		}
+		e.appendTo(m)
+	}
+	return replies
+}
+
+// newer is the version held instead of the one put, nil if it is the same.
+func (e entry) newer() *records.Record {
+	if h := e.outcome.Held; h != nil && h.ID() != e.put.Record.ID() {
+		return h
+	}
+	return nil
+}
+
+// bytes is what the records that the outcome names take.
+func (e entry) bytes() (n int) {
+	if h := e.newer(); h != nil {
+		n += len(h.Bytes()) + recordOverhead
+	}
+	for _, r := range e.outcome.Displaced {
+		n += len(r.Bytes()) + recordOverhead
+	}
+	return n
+}
+
+var verdicts = [...]pb.Verdict{
+	records.Stored: pb.Verdict_VERDICT_STORED, records.Have: pb.Verdict_VERDICT_HAVE, records.Below: pb.Verdict_VERDICT_BELOW,
+}
+
+// appendTo adds the entry's outcome to m.
+func (e entry) appendTo(m *pb.PutReply) {
+	if e.err != nil {
+		m.Outcomes = append(m.Outcomes, &pb.Outcome{Verdict: pb.Verdict_VERDICT_REFUSED, Refusal: refuse(e.err).message()})
+		return
+	}
+	o := &pb.Outcome{Verdict: verdicts[e.outcome.Status], Bound: positionMessage(e.outcome.Bound, records.Position{})}
+	if h := e.newer(); h != nil {
+		i := addRecord(m, h)
+		o.Held = &i
+	}
+	for _, r := range e.outcome.Displaced {
+		o.Displaced = append(o.Displaced, addRecord(m, r))
+	}
+	m.Outcomes = append(m.Outcomes, o)
+}
+
+func addRecord(m *pb.PutReply, r *records.Record) uint32 {
+	m.Records = append(m.Records, r.Bytes())
+	return uint32(len(m.Records) - 1)
+}

@@ -1,0 +1,116 @@
+package exchange
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	libp2p "github.com/libp2p/go-libp2p/core/protocol"
+
+	"github.com/starling-social/starling/protocol"
+	"github.com/starling-social/starling/records"
+)
+
+// Listener takes streams that others open. A libp2p host is one.
+type Listener interface {
+	SetStreamHandler(id libp2p.ID, handler network.StreamHandler)
+	RemoveStreamHandler(id libp2p.ID)
+}
+
+// Store is where the server's records are. Merge returns when all of the puts are
+// on disk, with an outcome for each.
+type Store interface {
+	Merge(ctx context.Context, puts []records.Put) ([]records.Outcome, error)
+	Bucket(q records.Query) (records.Bucket, error)
+}
+
+// Region is the part of the ring whose places the server holds.
+type Region interface {
+	Prefix() int                     // how many leading bits of a coordinate it fixes
+	Holds(c records.Coordinate) bool // whether c lies in it
+}
+
+// ServerConfig is what a server needs.
+type ServerConfig struct {
+	Host   Listener
+	Door   *records.Door // of the network to serve
+	Store  Store
+	Region Region
+	Status func() Status // version, records and bytes; the rest is filled in
+
+	Now func() time.Time // the present by which records are let in; time.Now if nil
+	Log *slog.Logger     // discarded if nil
+}
+
+// Server answers peers' requests out of a store.
+type Server struct {
+	cfg   ServerConfig
+	id    libp2p.ID
+	gate  *gate
+	board *board
+}
+
+// NewServer makes a server, which answers nobody until Run.
+func NewServer(cfg ServerConfig) *Server {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Server{cfg: cfg, id: protocol.ExchangeID(cfg.Door.Network()), gate: newGate(), board: newBoard()}
+}
+
+// Run serves until ctx ends. When it returns, every stream has been reset and
+// nothing touches the store. A server runs once.
+func (s *Server) Run(ctx context.Context) error {
+	s.cfg.Host.SetStreamHandler(s.id, func(stream network.Stream) { s.serve(ctx, stream) })
+	<-ctx.Done()
+	s.cfg.Host.RemoveStreamHandler(s.id)
+	s.gate.close()
+	return nil
+}
+
+// Arrived tells the followers of a root of a record that came by another way than
+// a put: gossip, healing, or this node's own.
+func (s *Server) Arrived(root records.Place, r *records.Record) { s.board.arrive(root, r) }
+
+// serve answers one stream until it ends.
+func (s *Server) serve(ctx context.Context, stream network.Stream) {
+	p := stream.Conn().RemotePeer()
+	v, err := s.gate.enter(p)
+	if err != nil {
+		_ = stream.ResetWithError(network.StreamResourceLimitExceeded)
+		s.cfg.Log.Debug("refuse stream", "peer_id", p, "err", err)
+		return
+	}
+	defer s.gate.leave(p)
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	hungUp := make(chan struct{})
+	clean := context.AfterFunc(ctx, func() {
+		_ = stream.Reset()
+		close(hungUp)
+	})
+	newSession(s, stream, v, cancel).run(ctx)
+	if clean() {
+		_ = stream.Close()
+		return
+	}
+	<-hungUp
+	s.cfg.Log.Debug("reset stream", "peer_id", p, "err", context.Cause(ctx))
+}
+
+// member tells whether c is ours to hold, or would be if our prefix were a bit
+// shorter: estimates of the network's size differ between neighbours, and a writer
+// goes by that of others.
+func (s *Server) member(c records.Coordinate) bool {
+	bits := s.cfg.Region.Prefix()
+	if bits <= 0 || s.cfg.Region.Holds(c) {
+		return true
+	}
+	last := bits - 1
+	c[last/8] ^= 0x80 >> (last % 8)
+	return s.cfg.Region.Holds(c)
+}

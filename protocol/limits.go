@@ -1,0 +1,114 @@
+package protocol
+
+import (
+	"time"
+
+	"github.com/starling-social/starling/records"
+)
+
+// Sizes. Memory that a peer can make us hold follows from these and from the
+// counts below.
+const (
+	// MaxRequest bounds the frame of a request: a put of 31 of the largest
+	// records, or of 500 usual ones.
+	MaxRequest = 256 << 10
+	// MaxReply bounds one frame of a reply: a bucket of 64 of the largest records
+	// and its witnesses.
+	MaxReply = 1 << 20
+	// MaxAnswer bounds all frames of the answer to one fetch: eight of the largest
+	// buckets, or a hundred usual ones. What does not fit is refused as too large.
+	MaxAnswer = 4 << 20
+	// MaxSentence bounds the words of a refusal, which a person may have to read.
+	MaxSentence = 256
+)
+
+// Counts within one request.
+const (
+	MaxPutRecords   = 256 // what healing moves at once; publishing sends one
+	MaxPutEntries   = 512 // a post has at most 8 places, and on average two levels of them
+	MaxQueries      = 256 // the widest round of a timeline asks about a hundred places
+	MaxQueryRecords = 256 // the greatest bucket capacity a network can have
+	MaxRoots        = 256 // what one reader follows at one member; the rest goes on another stream
+)
+
+// Requests in work. One costs a unit for every 16 KiB of its frame that it
+// begins, so these bound bytes as well as counts.
+const (
+	RequestUnit       = 16 << 10
+	MaxInFlight       = 64   // per stream: at 100 ms of round trip, 640 posts a second to one peer; 1 MiB
+	MaxInFlightPeer   = 128  // per peer, over all its streams; 2 MiB
+	MaxInFlightServer = 4096 // of all peers; 64 MiB
+)
+
+// Streams that others opened. An idle one costs about 12 KiB.
+const (
+	MaxStreamsPeer   = 16   // one for requests and some to follow on; what is above is reset unread
+	MaxStreamsServer = 4096 // about 50 MiB
+	MaxFollowsPeer   = 8    // of these
+	MaxFollowsServer = 3072 // of these, so that followers leave room for requests
+)
+
+// Replies that were made and not yet taken by their reader.
+const (
+	MaxReplyBytesPeer   = 4 << 20  // one whole answer
+	MaxReplyBytesServer = 64 << 20 // of all peers together, small ones not counted
+	SmallReply          = 4 << 10  // counts for its peer alone, so that slow readers of buckets cannot hold up acknowledgements
+)
+
+// What is remembered of arrivals, so that a follower can resume.
+const (
+	MaxArrivals       = 256      // per root: at one post a second four minutes, enough for a dropped connection
+	MaxArrivalBytes   = 32 << 20 // of all roots together: 64,000 usual posts
+	MaxFollowedRoots  = 1 << 16  // of all followers together; 300 B each while nothing arrives
+	MaxRootsPeer      = 1024     // of one peer's streams together
+	MaxArrivalsSeen   = 1 << 16  // record ids by which a second arrival is known; 12 MiB
+	FollowBatchBytes  = 64 << 10 // records in one frame to a follower, so that one that reads slowly is noticed early
+	FollowKeepAlive   = 30 * time.Second
+	FollowSilence     = 75 * time.Second // two keep-alives and some: the member is gone
+	FollowReopenLimit = 3                // attempts in a row to reopen a broken follow stream
+)
+
+// Times.
+const (
+	// OpenTimeout is for a connection, if there is none, and the stream.
+	OpenTimeout = 10 * time.Second
+	// RequestTimeout is the longest anyone waits for one answer.
+	RequestTimeout = 15 * time.Second
+	// AnswerTimeout is when a request that nobody answered condemns its stream,
+	// although others on it were answered: twice the longest wait.
+	AnswerTimeout = 30 * time.Second
+	// ClientIdle is when an unused stream is closed by the side that opened it, so
+	// that asking a hundred nodes now and then does not keep a hundred streams.
+	ClientIdle = time.Minute
+	// ServerIdle is when the other side does, later, so that a client never sends
+	// into a stream that is being closed.
+	ServerIdle = 2 * time.Minute
+	// ReplyRoomWait is how long a fetch waits for others to take their replies
+	// before it is refused as busy.
+	ReplyRoomWait = 2 * time.Second
+)
+
+// MaxOffences is how many records that no honest node sends (forged, damaged,
+// without their work) a peer may put within OffenceWindow before its streams are
+// reset until the window has passed. Not zero: versions differ, disks rot.
+const (
+	MaxOffences   = 64
+	OffenceWindow = time.Minute
+)
+
+const (
+	frameTime     = 10 * time.Second // for a frame of any size, once it has begun
+	frameTimeRate = 32 << 10         // bytes a second on top: a bad mobile connection
+)
+
+// FrameTime is how long n bytes of a frame may take to come or go.
+func FrameTime(n int) time.Duration {
+	return frameTime + time.Duration(n)*time.Second/frameTimeRate
+}
+
+// A largest record, its place and all else about it must fit a request, and a
+// bucket's largest page a reply.
+var (
+	_ [MaxRequest - records.MaxRecord - records.MaxPlaceBytes - 64]struct{}
+	_ [MaxReply - 64*records.MaxRecord]struct{}
+)
