@@ -134,15 +134,14 @@ func (f *FrameReader) Body(n int) ([]byte, error) {
 
 // header parses the length if all of it has arrived; else its width is 0.
 func (f *FrameReader) header() (n, width int, err error) {
-	b := f.buf[f.lo:f.hi]
-	b = b[:min(len(b), binary.MaxVarintLen64)]
+	digits := protowire.SizeVarint(uint64(f.limit))
+	b := f.buf[f.lo:min(f.hi, f.lo+digits)]
 	v, width := binary.Uvarint(b)
-	unfinished := width == 0
 	switch {
-	case unfinished && len(b) < protowire.SizeVarint(uint64(f.limit)):
+	case width == 0 && len(b) < digits:
 		return 0, 0, nil
-	case unfinished, width < 0:
-		return 0, 0, ErrFrameTooLarge // more digits than the limit has
+	case width <= 0:
+		return 0, 0, fmt.Errorf("%w: its length has more than %d digits", ErrFrameTooLarge, digits)
 	case width != protowire.SizeVarint(v):
 		return 0, 0, ErrFrameLength
 	case v == 0:
