@@ -1,0 +1,173 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/starling-social/starling/node"
+	"github.com/starling-social/starling/records"
+)
+
+// Writer publishes as the node's person.
+type Writer interface {
+	Publish(ctx context.Context, d node.Draft) (node.Receipt, error)
+	Edit(ctx context.Context, post records.Ref, text string) (node.Receipt, error)
+	Delete(ctx context.Context, post records.Ref) (node.Receipt, error)
+}
+
+// Reader reads what anybody published.
+type Reader interface {
+	Post(ctx context.Context, post records.Ref) (*records.Record, error)
+	Timeline(ctx context.Context, s node.Source, r node.Range) iter.Seq2[*records.Record, error]
+	Watch(ctx context.Context, sources []node.Source, limit int) iter.Seq2[node.Event, error]
+}
+
+// Inspector tells how the node is.
+type Inspector interface {
+	User() records.User
+	Status() node.Status
+	Peers() []node.Peer
+}
+
+// Node is what the server needs of a node.
+type Node interface {
+	Writer
+	Reader
+	Inspector
+}
+
+// Limits of the server. Its callers are programs of one person on one machine: the
+// limits are there for the one that is broken, and for web pages that try.
+const (
+	maxHeader   = 16 << 10 // bytes of request line and header
+	maxBody     = 64 << 10 // bytes: 4 KiB of text, each byte perhaps a \u escape, and names with ample room
+	maxDepth    = 8        // of a request's JSON; ours has two levels
+	maxRequests = 256      // answered at once, watches aside; more wait in the callers
+	maxWatches  = 1024     // open at once: each is a goroutine and some subscriptions of the node
+	maxSources  = 64       // of one watch
+
+	headerTime = 8 * time.Second  // from the first byte to the end of the header
+	bodyTime   = 25 * time.Second // from the first byte to the end of the body
+	answerTime = 60 * time.Second // for the node to do what was asked; the network's own limits are shorter
+	writeTime  = 20 * time.Second // for a caller to take an answer, or one event
+	idleTime   = 60 * time.Second // for the next request on a connection
+	heartbeat  = 15 * time.Second // between signs of life to a watcher: proxies give up after 30 to 60
+	drainTime  = 3 * time.Second  // for answers under way when the server ends
+)
+
+// ServerConfig is all that a server needs.
+type ServerConfig struct {
+	Listener net.Listener // on loopback, see [Listen]; Run closes it
+	Node     Node
+	Token    string // what callers must show, see [NewToken]
+	Log      *slog.Logger
+}
+
+// Server serves a node's owner.
+type Server struct {
+	ServerConfig
+
+	hosts    []string      // what we are called, with port
+	requests chan struct{} // a slot for each request being answered
+	watches  chan struct{} // a slot for each watch
+	running  sync.WaitGroup
+}
+
+// NewServer makes a server; it answers once Run is called.
+func NewServer(c ServerConfig) *Server {
+	return &Server{
+		ServerConfig: c,
+		hosts:        hostsOf(c.Listener.Addr()),
+		requests:     make(chan struct{}, maxRequests),
+		watches:      make(chan struct{}, maxWatches),
+	}
+}
+
+// Run serves until ctx ends. Then watches end at once, and other answers under way
+// have drainTime to be given.
+func (s *Server) Run(ctx context.Context) error {
+	base, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	srv := &http.Server{
+		Handler:           s.guard(s.routes(ctx)),
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime,
+		MaxHeaderBytes: maxHeader,
+		ErrorLog:       slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(s.Listener) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve api: %w", err)
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(base, drainTime)
+	defer cancel()
+	if srv.Shutdown(drain) != nil {
+		s.Log.Warn("api requests cut off at the end", "after", drainTime)
+		cut()
+		_ = srv.Close() // what it closes is given up
+	}
+	<-ended
+	s.running.Wait()
+	return nil
+}
+
+// handler answers a request; what it returns is told as a problem.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// Parameters of URLs.
+const (
+	paramSource = "source"
+	paramLimit  = "limit"
+	paramBefore = "before"
+)
+
+// routes is everything that the server answers to. Watches end with stopping.
+func (s *Server) routes(stopping context.Context) http.Handler {
+	table := map[string]map[string]handler{
+		healthPath:       {http.MethodGet: s.health, http.MethodHead: s.health},
+		"/v1/status":     {http.MethodGet: s.status},
+		"/v1/peers":      {http.MethodGet: s.peers},
+		"/v1/posts":      {http.MethodPost: s.publish},
+		"/v1/posts/{id}": {http.MethodGet: s.post, http.MethodPut: s.edit, http.MethodDelete: s.remove},
+		"/v1/timeline":   {http.MethodGet: s.timeline},
+		"/v1/watch": {http.MethodGet: func(w http.ResponseWriter, r *http.Request) error {
+			return s.watch(stopping, w, r)
+		}},
+	}
+	mux := http.NewServeMux()
+	for path, methods := range table {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { dispatch(methods, w, r) })
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		writeProblem(w, problem(CodeNotFound, "no route %.80q", r.URL.Path))
+	})
+	return mux
+}
+
+func dispatch(methods map[string]handler, w http.ResponseWriter, r *http.Request) {
+	h, ok := methods[r.Method]
+	if !ok {
+		var allowed []string
+		for m := range methods {
+			allowed = append(allowed, m)
+		}
+		slices.Sort(allowed)
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		writeProblem(w, problem(CodeMethod, "%.20q is not one of %s", r.Method, strings.Join(allowed, ", ")))
+		return
+	}
+	if err := h(w, r); err != nil {
+		writeProblem(w, problemOf(err))
+	}
+}

@@ -1,0 +1,157 @@
+package api
+
+import (
+	"github.com/starling-social/starling/node"
+	"github.com/starling-social/starling/records"
+)
+
+// Post is one version of a post.
+type Post struct {
+	ID       string   `json:"id"`
+	Author   string   `json:"author"`  // did:key
+	Created  int64    `json:"created"` // Unix ms, by the author's claim
+	Text     string   `json:"text"`    // plain text, control characters included: whoever prints it escapes them
+	Tags     []string `json:"tags"`    // without #
+	Mentions []string `json:"mentions"`
+	ReplyTo  *string  `json:"reply_to"` // id of the post replied to
+	Rev      uint64   `json:"rev"`      // orders the versions of a post; more than a JavaScript number can hold
+	Deleted  bool     `json:"deleted"`
+	Cursor   string   `json:"cursor"`         // what comes after this post in the timeline it was read from
+	Live     *bool    `json:"live,omitempty"` // of a watched post: whether it arrived just now
+}
+
+// Draft is a post to publish.
+type Draft struct {
+	Text     string   `json:"text"`
+	Tags     []string `json:"tags,omitempty"`     // besides the #hashtags in the text
+	Mentions []string `json:"mentions,omitempty"` // did:key or me, besides those in the text
+	ReplyTo  *string  `json:"reply_to,omitempty"` // id of a post
+}
+
+// Edit is the next text of a post.
+type Edit struct {
+	Text string `json:"text"`
+}
+
+// Receipt says where a record went.
+type Receipt struct {
+	ID      string  `json:"id"`
+	Author  string  `json:"author"`
+	Created int64   `json:"created"`
+	Places  []Place `json:"places"`
+}
+
+// Place says how well one place of a record keeps it.
+type Place struct {
+	Kind   string `json:"kind"`
+	Base   string `json:"base"`
+	Level  int    `json:"level"`  // of its ladder, 0 the coarsest
+	Stored int    `json:"stored"` // members that have it on disk
+	Wanted int    `json:"wanted"` // members known, the node itself included
+}
+
+// Page is a page of a timeline.
+type Page struct {
+	Posts   []Post   `json:"posts"`
+	Next    *string  `json:"next"`              // what to ask next as before; null at the end
+	Problem *Problem `json:"problem,omitempty"` // why posts may be missing from the page
+}
+
+// Gap tells a watcher that it was too slow.
+type Gap struct {
+	Missed int `json:"missed"` // posts that arrived and were not kept for it, at least
+}
+
+// Status is how a node is doing.
+type Status struct {
+	PeerID     string  `json:"peer_id"`
+	User       string  `json:"user"`
+	Network    string  `json:"network"`
+	NetworkID  string  `json:"network_id"`
+	Ready      bool    `json:"ready"`
+	Peers      int     `json:"peers"`   // connected
+	Prefix     int     `json:"prefix"`  // bits of coordinate that the neighbourhood shares
+	Members    int     `json:"members"` // of the neighbourhood, the node itself included
+	Size       float64 `json:"size"`    // nodes in the network, estimated
+	Records    int64   `json:"records"`
+	StoreBytes int64   `json:"store_bytes"`
+	Uptime     int64   `json:"uptime_s"`
+	Version    string  `json:"version"`
+}
+
+// Peer is a connected peer.
+type Peer struct {
+	PeerID    string   `json:"peer_id"`
+	Addr      string   `json:"addr"`
+	Transport string   `json:"transport"`
+	RTT       *float64 `json:"rtt_ms"` // null when unknown
+	Inbound   bool     `json:"inbound"`
+	Member    bool     `json:"member"` // of the node's neighbourhood
+}
+
+// Peers are the connected peers.
+type Peers struct {
+	Peers []Peer `json:"peers"`
+}
+
+func postOf(r *records.Record) Post {
+	head, body, _ := r.Post()
+	p := Post{
+		ID: r.Ref().String(), Author: r.Author().String(), Created: int64(r.Created()),
+		Text: body.Text, Tags: []string{}, Mentions: []string{},
+		Rev: uint64(r.Rev()), Deleted: r.Deleted(),
+		Cursor: records.Position{Created: r.Created(), Key: r.ItemKey()}.Cursor(),
+	}
+	for _, t := range head.Tags {
+		p.Tags = append(p.Tags, string(t))
+	}
+	for _, u := range head.Mentions {
+		p.Mentions = append(p.Mentions, u.String())
+	}
+	if head.Parent != nil {
+		parent := head.Parent.String()
+		p.ReplyTo = &parent
+	}
+	return p
+}
+
+// postIn is a post as it stands in a timeline. A thread begins with its oldest
+// post, so what comes after that one is the newest reply.
+func postIn(thread bool, r *records.Record) Post {
+	p := postOf(r)
+	if thread && p.ReplyTo == nil {
+		p.Cursor = records.Newest.Cursor()
+	}
+	return p
+}
+
+func receiptOf(r node.Receipt) Receipt {
+	out := Receipt{
+		ID: r.Record.Ref().String(), Author: r.Record.Author().String(), Created: int64(r.Record.Created()),
+		Places: []Place{},
+	}
+	for _, p := range r.Places {
+		out.Places = append(out.Places, Place{
+			Kind: p.Place.Kind().String(), Base: p.Place.Base(), Level: p.Place.Level(),
+			Stored: p.Stored, Wanted: p.Wanted,
+		})
+	}
+	return out
+}
+
+func statusOf(s node.Status, me records.User) Status {
+	return Status{
+		PeerID: s.PeerID.String(), User: me.String(), Network: s.Network, NetworkID: s.NetworkID, Ready: s.Ready,
+		Peers: s.Peers, Prefix: s.Prefix, Members: s.Members, Size: s.Size,
+		Records: s.Records, StoreBytes: s.StoreBytes, Uptime: int64(s.Uptime.Seconds()), Version: node.Version,
+	}
+}
+
+func peerOf(p node.Peer) Peer {
+	out := Peer{PeerID: p.ID.String(), Addr: p.Addr.String(), Transport: p.Transport, Inbound: p.Inbound, Member: p.Member}
+	if p.RTT > 0 {
+		ms := float64(p.RTT.Microseconds()) / 1000
+		out.RTT = &ms
+	}
+	return out
+}
