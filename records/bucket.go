@@ -12,8 +12,8 @@ type Status uint8
 // The outcomes of a put that was not refused.
 const (
 	Stored Status = iota + 1 // the bucket holds it now
-	Have                     // the same or a newer version was there
-	Below                    // it belongs below: here it is at most a witness
+	Have                     // the bucket held it already, or a newer version
+	Below                    // it belongs below, and has to be put there: here it is at most a witness
 )
 
 func (s Status) String() string {
@@ -32,7 +32,7 @@ func (s Status) String() string {
 // Outcome is what one put did.
 type Outcome struct {
 	Status    Status
-	Held      *Record   // Have: the version that is here, the same or newer
+	Held      *Record   // the version that is here, the same or newer: always when Have; when Below, if it is a witness
 	Bound     Position  // Below: the bucket's largest position; zero where buckets hold nothing
 	Displaced []*Record // now no longer held here by right: they belong to Place.ChildFor
 }

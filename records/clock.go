@@ -22,16 +22,23 @@ type Rev uint64
 
 const revCounterBits = 16
 
-// RevAt is the first revision of a millisecond.
-func RevAt(m Millis) Rev { return Rev(m) << revCounterBits }
+// RevAt is the first revision of a millisecond, clamped to what can be written.
+func RevAt(m Millis) Rev { return Rev(min(max(m, 0), MaxMillis)) << revCounterBits }
 
 // Millis is the millisecond of the revision.
 func (r Rev) Millis() Millis { return Millis(r >> revCounterBits) }
 
 // NextRev is a revision later than prev, and as late as now if it can be. It
 // runs ahead of now only while versions are made faster than one a millisecond
-// or while prev was made by a clock that runs ahead.
-func NextRev(prev Rev, now Millis) Rev { return max(prev+1, RevAt(now)) }
+// or while prev was made by a clock that runs ahead. Only the last revision of
+// all has none after it and is its own.
+func NextRev(prev Rev, now Millis) Rev {
+	next := prev + 1
+	if next == 0 {
+		next = prev
+	}
+	return max(next, RevAt(now))
+}
 
 // MaxAhead is how far a revision may lie ahead of a node's clock. Clocks kept by
 // NTP differ by far less; two minutes tolerate a badly kept one, and are too

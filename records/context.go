@@ -19,6 +19,7 @@ const (
 	contextWork        = "starling 2026-11-21 work"
 	contextLocation    = "starling 2026-11-21 place location"
 	contextFingerprint = "starling 2026-11-21 fingerprint element"
+	contextCheck       = "starling 2026-11-21 post id check"
 )
 
 // A purpose hashes under one derive-key context. Hashers are pooled because
@@ -43,6 +44,7 @@ var (
 	purposeWork        = newPurpose(contextWork)
 	purposeLocation    = newPurpose(contextLocation)
 	purposeFingerprint = newPurpose(contextFingerprint)
+	purposeCheck       = newPurpose(contextCheck)
 )
 
 // sum is the BLAKE3-256 of b under the purpose's context.

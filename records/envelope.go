@@ -97,7 +97,7 @@ func appendUvarint(b []byte, n int) []byte { return binary.AppendUvarint(b, uint
 
 // verify tells whether the envelope's signature holds in network n.
 func (e envelope) verify(n Network) bool {
-	return ed25519.Verify(e.signer[:], signed(n, e.payload), e.signature)
+	return verify(e.signer, signed(n, e.payload), e.signature)
 }
 
 // signed is what RFC 0002 signs: domain, payload type and payload, each with its length.

@@ -33,12 +33,22 @@ func ParseUser(s string) (User, error) {
 	if len(s) > 64 || !strings.HasPrefix(s, didPrefix) {
 		return User{}, fmt.Errorf("%w: %.64q", ErrNotUser, s)
 	}
-	b, err := base58.Decode(s[len(didPrefix):])
+	return parseMultibase(s[len(didPrefix)-1:])
+}
+
+// maxMultibase is more characters than 34 bytes take.
+const maxMultibase = 56
+
+func parseMultibase(s string) (User, error) {
+	if len(s) < 2 || len(s) > maxMultibase || s[0] != 'z' {
+		return User{}, fmt.Errorf("%w: %.64q", ErrNotUser, s)
+	}
+	b, err := base58.Decode(s[1:])
 	if err != nil || len(b) != 2+ed25519.PublicKeySize || !bytes.HasPrefix(b, multicodecEd25519) {
 		return User{}, fmt.Errorf("%w: %q", ErrNotUser, s)
 	}
 	u := User(b[2:])
-	if u.String() != s {
+	if u.Multibase() != s {
 		return User{}, fmt.Errorf("%w: %q is not in its shortest form", ErrNotUser, s)
 	}
 	return u, nil
@@ -64,6 +74,9 @@ func KeyFromSeed(seed [ed25519.SeedSize]byte) Key {
 // Seed is what KeyFromSeed makes the same key from.
 func (k Key) Seed() [ed25519.SeedSize]byte { return [ed25519.SeedSize]byte(k.private.Seed()) }
 
+// IsZero tells whether k is no key at all.
+func (k Key) IsZero() bool { return k.private == nil }
+
 // User is the public half of k.
 func (k Key) User() User { return User(k.private.Public().(ed25519.PublicKey)) }
 
@@ -88,7 +101,7 @@ func Certify(n Network, author Key, device User, epoch uint64) Certificate {
 
 // Verify tells whether author has certified c.Device at c.Epoch in network n.
 func (c Certificate) Verify(n Network, author User) bool {
-	return ed25519.Verify(author[:], c.signed(n, author), c.Signature[:])
+	return verify(author, c.signed(n, author), c.Signature[:])
 }
 
 func (c Certificate) signed(n Network, author User) []byte {

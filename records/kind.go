@@ -3,9 +3,7 @@ package records
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/starling-social/starling/records/pb"
 )
@@ -45,8 +43,17 @@ type Head interface {
 	check(author User) error
 	// key adds to m what distinguishes this thing from others of its kind.
 	key(m *material, id identity)
-	// roots are the level-0 places of the thing, in the order they are reported in.
+	// roots are the level-0 places of the thing, in the order they are reported in:
+	// of a post the author's first, then tags, mentions, thread and sequel.
 	roots(author User, key ItemKey) []Place
+}
+
+// placesOf is how many roots a thing has.
+func placesOf(h Head, author User) int {
+	if p, ok := h.(PostHead); ok {
+		return p.places(author)
+	}
+	return 1
 }
 
 // identity is what a payload outside its head has to say about which thing it is.
@@ -240,78 +247,3 @@ func (h NameHead) key(m *material, id identity) {
 }
 
 func (h NameHead) roots(User, ItemKey) []Place { return []Place{NamesPlace(h.Nickname)} }
-
-// GraphHead is a field of a soul. Anyone's write to a public soul competes for
-// the same key, so the author is not part of it.
-type GraphHead struct {
-	Soul  Soul
-	Field string
-}
-
-const maxField = 128
-
-func (GraphHead) Kind() Kind { return KindGraph }
-
-func (h GraphHead) check(author User) error {
-	if len(h.Field) < 1 || len(h.Field) > maxField || !plain(h.Field) {
-		return fmt.Errorf("%w: field %.128q", ErrMalformed, h.Field)
-	}
-	return h.Soul.writable(author)
-}
-
-func (h GraphHead) key(m *material, _ identity) {
-	m.string(string(h.Soul))
-	m.string(h.Field)
-}
-
-func (h GraphHead) roots(User, ItemKey) []Place { return []Place{GraphPlace(h.Soul)} }
-
-// SealedHead is the wrapped content key of a soul for one epoch.
-type SealedHead struct {
-	Soul  Soul
-	Epoch uint64
-}
-
-func (SealedHead) Kind() Kind { return KindSealed }
-
-func (h SealedHead) check(author User) error { return h.Soul.writable(author) }
-
-func (h SealedHead) key(m *material, id identity) {
-	m.fixed(id.author[:])
-	m.string(string(h.Soul))
-	m.number(h.Epoch)
-}
-
-func (h SealedHead) roots(User, ItemKey) []Place { return []Place{GraphPlace(h.Soul)} }
-
-// Soul names a node of a graph. Its class, who may write it, is part of the
-// name: pub/…, own/<user>/… or sec/<user>/….
-type Soul string
-
-const maxSoul = 256
-
-var soulClasses = []string{"own", "sec"}
-
-// writable tells whether s is a soul that author may write to.
-func (s Soul) writable(author User) error {
-	if len(s) > maxSoul || !plain(string(s)) {
-		return fmt.Errorf("%w: soul %.80q", ErrMalformed, string(s))
-	}
-	class, rest, _ := strings.Cut(string(s), "/")
-	if class == "pub" && rest != "" {
-		return nil
-	}
-	owner, name, _ := strings.Cut(rest, "/")
-	if !slices.Contains(soulClasses, class) || name == "" {
-		return fmt.Errorf("%w: soul %.80q has no class", ErrMalformed, string(s))
-	}
-	if owner != author.Multibase() {
-		return fmt.Errorf("%w: soul %.80q is another's", ErrMalformed, string(s))
-	}
-	return nil
-}
-
-// plain tells whether s is text without control characters.
-func plain(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f })
-}

@@ -27,7 +27,9 @@ const (
 )
 
 // Network is a network: a name and its parameters. Networks share wires and
-// never mix, because the id is part of every signature, protocol and topic.
+// never mix, because the id is part of every signature, protocol and topic. Only
+// the functions below make one: its fields are for reading, since the id is made
+// of them once.
 type Network struct {
 	Name   string
 	Params Params

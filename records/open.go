@@ -8,19 +8,28 @@ import (
 )
 
 // Open is the one door: the only way in which bytes from outside become a
-// [*Record]. It checks, cheapest first, size, encoding, the rules of the kind,
-// the clock, the proof of work, and then certificate and signature. It keeps b.
+// [*Record]. It checks, cheapest first, size, envelope, proof of work, encoding,
+// the rules of the kind, the clock, and then certificate and signature. It does
+// not keep b, which may be part of something larger.
 func Open(b []byte, n Network, now time.Time) (*Record, error) {
-	e, r, cert, err := parse(b, n)
+	e, err := openEnvelope(b, n)
 	if err != nil {
+		return nil, err
+	}
+	proven := provenBits(n, e.payload)
+	if err := worth(proven, n.WorkBits(len(e.payload), 1)); err != nil {
+		return nil, err // before anything is decoded
+	}
+	r := &Record{}
+	cert, err := parsePayload(e.payload, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := worth(proven, n.WorkBits(len(e.payload), placesOf(r.head, r.author))); err != nil {
 		return nil, err
 	}
 	if err := r.timely(now); err != nil {
 		return nil, err
-	}
-	places := len(r.Roots())
-	if got, want := provenBits(n, e.payload), n.WorkBits(len(e.payload), places); got < want {
-		return nil, fmt.Errorf("%w: %d bits, want %d", ErrWork, got, want)
 	}
 	if err := entitled(n, r.author, e.signer, cert); err != nil {
 		return nil, err
@@ -28,50 +37,60 @@ func Open(b []byte, n Network, now time.Time) (*Record, error) {
 	if !e.verify(n) {
 		return nil, ErrSignature
 	}
-	r.digest = DigestOf(b)
+	r.bytes, r.id, r.digest = own(b), recordID(n, e.payload), DigestOf(b)
 	return r, nil
 }
 
 // Restore is the way back from the own disk: b was verified when it was stored,
-// and is the same if its digest is d. Only package datastore calls it.
+// and is the same if its digest is d. Only package datastore calls it. It does
+// not keep b.
 func Restore(b []byte, d Digest, n Network) (*Record, error) {
 	if DigestOf(b) != d {
 		return nil, ErrCorrupt
 	}
-	_, r, _, err := parse(b, n)
+	e, err := openEnvelope(b, n)
 	if err != nil {
 		return nil, err
 	}
-	r.digest = d
+	r := &Record{}
+	if _, err := parsePayload(e.payload, r); err != nil {
+		return nil, err
+	}
+	r.bytes, r.id, r.digest = own(b), recordID(n, e.payload), d
 	return r, nil
 }
 
-// parse does all that needs no clock and no signature.
-func parse(b []byte, n Network) (envelope, *Record, *Certificate, error) {
+// openEnvelope takes an envelope of network n apart. Its payload is long enough
+// for a proof of work.
+func openEnvelope(b []byte, n Network) (envelope, error) {
 	e, err := parseEnvelope(b)
 	if err != nil {
-		return envelope{}, nil, nil, err
+		return envelope{}, err
 	}
 	if string(e.network) != n.ID() {
-		return envelope{}, nil, nil, fmt.Errorf("%w: %.48q, this is %s", ErrWrongNetwork, e.network, n.ID())
+		return envelope{}, fmt.Errorf("%w: %.48q, this is %s", ErrWrongNetwork, e.network, n.ID())
 	}
-	r := &Record{bytes: b}
-	cert, err := parsePayload(e.payload, r)
-	if err != nil {
-		return envelope{}, nil, nil, err
+	if !endsInWork(e.payload) {
+		return envelope{}, fmt.Errorf("%w: payload does not end in its work", ErrMalformed)
 	}
-	if cert != nil {
-		r.epoch = cert.Epoch
-	}
-	r.id = recordID(n, e.payload)
-	return e, r, cert, nil
+	return e, nil
 }
+
+// own is a copy of b without room behind it, so that appending to it copies too.
+func own(b []byte) []byte { return append(make([]byte, 0, len(b)), b...) }
 
 func recordID(n Network, payload []byte) ID {
 	m := make(material, 0, len(payload)+64)
 	m.string(Domain(n))
 	m.bytes(payload)
 	return purposeRecordID.sum(m)
+}
+
+func worth(proven, want int) error {
+	if proven < want {
+		return fmt.Errorf("%w: %d bits, want %d", ErrWork, proven, want)
+	}
+	return nil
 }
 
 // timely refuses what is dated ahead. There is no lower bound: people go

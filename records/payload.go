@@ -1,7 +1,6 @@
 package records
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
@@ -11,17 +10,20 @@ import (
 )
 
 // The proof of work stands behind everything it proves: a fixed64 in field 15,
-// written even when it is 0, hence always the last nine bytes of a payload.
+// the highest, written even when it is 0, hence always the last nine bytes of a
+// payload. What precedes it is read as a message of its own, so nothing inside
+// another field can pass for it.
 const (
-	workTag   = 15<<3 | 1
+	workField = 15
+	workTag   = workField<<3 | 1
 	workBytes = 9
 )
 
 // Limits of a payload's structure. 8 KiB could hold four thousand empty
 // messages; no record of ours needs a tenth of that.
 var (
-	payloadLimits = wire.Limits{Fields: 64, Depth: 2}
-	contentLimits = wire.Limits{Fields: 512, Depth: replyDepth}
+	payloadLimits = wire.Limits{Fields: 64, Depth: 2, Highest: workField - 1}
+	contentLimits = wire.Limits{Fields: 512, Depth: contentDepth}
 )
 
 // encode is the payload of d with room for its proof of work at the end.
@@ -89,18 +91,17 @@ func (r *Ref) message() *pb.Reference {
 	return &pb.Reference{Author: r.Author[:], Created: uint64(r.Created), Key: r.Key[:]}
 }
 
-// parsePayload reads a payload into r and checks every rule that needs neither
-// key nor clock. What it returns is the certificate, if there is one.
+func endsInWork(payload []byte) bool {
+	return len(payload) >= workBytes && payload[len(payload)-workBytes] == workTag
+}
+
+// parsePayload reads a payload, which ends in its work, into r and checks every
+// rule that needs neither key nor clock. What it returns is the certificate, if
+// there is one.
 func parsePayload(b []byte, r *Record) (*Certificate, error) {
-	if len(b) < workBytes || b[len(b)-workBytes] != workTag {
-		return nil, fmt.Errorf("%w: payload does not end in its work", ErrMalformed)
-	}
 	var p pb.Payload
-	if err := wire.Unmarshal(b, &p, payloadLimits); err != nil {
+	if err := wire.Unmarshal(b[:len(b)-workBytes], &p, payloadLimits); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	if p.GetWork() != binary.LittleEndian.Uint64(b[len(b)-8:]) {
-		return nil, fmt.Errorf("%w: work stands twice", ErrMalformed)
 	}
 	if len(p.GetAuthor()) != len(User{}) || len(p.GetSalt()) != len(r.salt) {
 		return nil, fmt.Errorf("%w: author of %d bytes, salt of %d", ErrMalformed, len(p.GetAuthor()), len(p.GetSalt()))
@@ -119,7 +120,11 @@ func parsePayload(b []byte, r *Record) (*Certificate, error) {
 	if err := r.parseContent(&p); err != nil {
 		return nil, err
 	}
-	return certificateOf(p.GetCertificate())
+	cert, err := certificateOf(p.GetCertificate())
+	if err == nil && cert != nil && !contested(r.head) {
+		r.epoch = cert.Epoch
+	}
+	return cert, err
 }
 
 func certificateOf(m *pb.Certificate) (*Certificate, error) {
@@ -136,7 +141,7 @@ func certificateOf(m *pb.Certificate) (*Certificate, error) {
 
 // parseContent reads head and body.
 func (r *Record) parseContent(p *pb.Payload) error {
-	head, err := parseHead(Kind(p.GetKind()), p.GetKind(), p.GetHead())
+	head, err := parseHead(p.GetKind(), p.GetHead())
 	if err != nil {
 		return err
 	}
@@ -159,40 +164,39 @@ func (r *Record) parseContent(p *pb.Payload) error {
 	return r.post.check(h)
 }
 
-// parseHead reads the head of kind k; raw is the same before it was narrowed.
-func parseHead(k Kind, raw pb.Kind, b []byte) (Head, error) {
-	if raw < pb.Kind_KIND_POST || raw > pb.Kind_KIND_SEALED {
-		return nil, fmt.Errorf("%w: unknown kind %d", ErrMalformed, raw)
-	}
+// parseHead reads the head of a kind.
+func parseHead(k pb.Kind, b []byte) (Head, error) {
 	var (
 		m    proto.Message
 		head func() (Head, error)
 	)
 	switch k {
-	case KindPost:
+	case pb.Kind_KIND_POST:
 		p := &pb.PostHead{}
 		m, head = p, func() (Head, error) { return postHeadOf(p) }
-	case KindReaction:
+	case pb.Kind_KIND_REACTION:
 		p := &pb.ReactionHead{}
 		m, head = p, func() (Head, error) { return reactionHeadOf(p) }
-	case KindFollow:
+	case pb.Kind_KIND_FOLLOW:
 		p := &pb.FollowHead{}
 		m, head = p, func() (Head, error) {
 			u, err := userOf(p.GetFollowed())
 			return FollowHead{Followed: u}, err
 		}
-	case KindRegister:
+	case pb.Kind_KIND_REGISTER:
 		p := &pb.RegisterHead{}
 		m, head = p, func() (Head, error) { return RegisterHead{Name: p.GetName()}, nil }
-	case KindName:
+	case pb.Kind_KIND_NAME:
 		p := &pb.NameHead{}
 		m, head = p, func() (Head, error) { return NameHead{Nickname: Tag(p.GetNickname())}, nil }
-	case KindGraph:
+	case pb.Kind_KIND_GRAPH:
 		p := &pb.GraphHead{}
 		m, head = p, func() (Head, error) { return GraphHead{Soul: Soul(p.GetSoul()), Field: p.GetField()}, nil }
-	case KindSealed:
+	case pb.Kind_KIND_SEALED:
 		p := &pb.SealedHead{}
 		m, head = p, func() (Head, error) { return SealedHead{Soul: Soul(p.GetSoul()), Epoch: p.GetEpoch()}, nil }
+	default:
+		return nil, fmt.Errorf("%w: unknown kind %d", ErrMalformed, k)
 	}
 	if err := wire.Unmarshal(b, m, contentLimits); err != nil {
 		return nil, fmt.Errorf("%w: head: %w", ErrMalformed, err)

@@ -83,7 +83,7 @@ func checkBase(k PlaceKind, base string) error {
 	case PlaceRegister:
 		ok = len(base) > 32 && validRegister(base[32:])
 	case PlaceGraph:
-		ok = len(base) >= 1 && len(base) <= maxSoul && plain(base)
+		ok = Soul(base).check() == nil
 	}
 	if !ok {
 		return fmt.Errorf("%w: base of %s", ErrNotPlace, k)

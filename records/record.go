@@ -5,8 +5,10 @@ import (
 	"cmp"
 )
 
-// Record is one verified version of one thing. It is immutable, and there is no
-// way to make one but [Open], [Seal] and, from the own disk, [Restore].
+// Record is one verified version of one thing. It is immutable, safe for
+// concurrent use, and there is no way to make one but [Open], [Seal] and, from
+// the own disk, [Restore]. Slices that its methods return are its own: to be
+// read, never written to.
 type Record struct {
 	bytes  []byte
 	id     ID
@@ -14,7 +16,7 @@ type Record struct {
 	digest Digest
 
 	author  User
-	epoch   uint64 // of the certificate, 0 without one
+	epoch   uint64 // of the certificate; 0 without one, and where the thing is contested
 	created Millis
 	salt    [8]byte
 	rev     Rev
@@ -25,7 +27,7 @@ type Record struct {
 	deleted bool
 }
 
-// Bytes are the exact signed bytes, to be kept and forwarded, never changed.
+// Bytes are the exact signed bytes, to be kept and forwarded as they are.
 func (r *Record) Bytes() []byte { return r.bytes }
 
 // ID names this version.
@@ -70,12 +72,14 @@ func (r *Record) Post() (head PostHead, body PostBody, ok bool) {
 // Ref names the record so that any node can find it.
 func (r *Record) Ref() Ref { return Ref{Author: r.author, Created: r.created, Key: r.key} }
 
-// Roots are the level-0 places of the record, its author's first. It belongs to
-// these and, below each, to exactly one place of every level.
+// Roots are the level-0 places of the record; of a post its author's first. It
+// belongs to these and, below each, to exactly one place of every level.
 func (r *Record) Roots() []Place { return r.head.roots(r.author, r.key) }
 
 // Wins tells whether r replaces o, another version of the same thing: by the
-// higher certificate epoch, then the later revision, then the greater id.
+// higher certificate epoch, then the later revision, then the greater id. Where
+// several authors make versions of one thing, a field of a public soul, epochs
+// count as 0, so this is a strict total order whoever they are.
 func (r *Record) Wins(o *Record) bool {
 	if c := cmp.Compare(r.epoch, o.epoch); c != 0 {
 		return c > 0

@@ -42,7 +42,7 @@ func ParseRef(s string) (Ref, error) {
 		return Ref{}, fmt.Errorf("%w: %.100q has %d characters", ErrNotPost, s, len(s))
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || b[0] != refVersion {
+	if err != nil || len(b) != refBytes || b[0] != refVersion { // the decoder passes over line ends
 		return Ref{}, fmt.Errorf("%w: %q", ErrNotPost, s)
 	}
 	if checkByte(b[:refBytes-1]) != b[refBytes-1] {
@@ -52,8 +52,8 @@ func ParseRef(s string) (Ref, error) {
 }
 
 func checkByte(b []byte) byte {
-	d := DigestOf(b)
-	return d[0]
+	h := purposeCheck.sum(b)
+	return h[0]
 }
 
 func appendMillis48(b []byte, m Millis) []byte {
@@ -86,6 +86,8 @@ func (p Position) Compare(q Position) int {
 // Newest is after every position a record can have.
 var Newest = Position{Created: MaxMillis, Key: ItemKey(bytes.Repeat([]byte{0xff}, 32))}
 
+const cursorBytes = 6 + 32
+
 // Cursor is the opaque form of a position in which a reader says where to go on.
 func (p Position) Cursor() string {
 	return base64.RawURLEncoding.EncodeToString(append(appendMillis48(nil, p.Created), p.Key[:]...))
@@ -93,11 +95,11 @@ func (p Position) Cursor() string {
 
 // ParseCursor reads what Cursor wrote.
 func ParseCursor(s string) (Position, error) {
-	if len(s) != base64.RawURLEncoding.EncodedLen(6+32) {
+	if len(s) != base64.RawURLEncoding.EncodedLen(cursorBytes) {
 		return Position{}, fmt.Errorf("%w: %.80q", ErrNotCursor, s)
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil {
+	if err != nil || len(b) != cursorBytes {
 		return Position{}, fmt.Errorf("%w: %q", ErrNotCursor, s)
 	}
 	return Position{Created: millis48(b[:6]), Key: ItemKey(b[6:])}, nil

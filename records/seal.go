@@ -74,15 +74,12 @@ func Seal(ctx context.Context, n Network, s Signer, d Draft) (*Record, error) {
 	if err := entitled(n, s.Author, s.Key.User(), cert); err != nil {
 		return nil, fmt.Errorf("seal %s: %w", d.Head.Kind(), err)
 	}
-	if err := prove(ctx, n, payload, n.WorkBits(len(payload), len(r.Roots()))); err != nil {
+	if err := prove(ctx, n, payload, n.WorkBits(len(payload), placesOf(r.head, s.Author))); err != nil {
 		return nil, err
 	}
 	b := sealEnvelope(n, s.Key, payload)
 	if len(b) > MaxRecord {
 		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(b))
-	}
-	if cert != nil {
-		r.epoch = cert.Epoch
 	}
 	r.bytes, r.id, r.digest = b, recordID(n, payload), DigestOf(b)
 	return r, nil

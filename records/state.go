@@ -24,14 +24,21 @@ func NewState(n Network, p Place) *State {
 
 // Merge takes r, which must fit the place, into the state.
 func (s *State) Merge(r *Record) Outcome {
-	if held := s.find(r); held != nil {
-		if !r.Wins(held) {
-			return Outcome{Status: Have, Held: held}
-		}
-		return s.replace(r)
-	}
 	i := s.search(r)
-	switch {
+	child := s.place.ChildFor(r)
+	switch w := s.witnesses[child]; {
+	case i < len(s.bucket) && s.bucket[i].key == r.key:
+		if !r.Wins(s.bucket[i]) {
+			return Outcome{Status: Have, Held: s.bucket[i]}
+		}
+		s.bucket[i] = r
+		return Outcome{Status: Stored}
+	case w != nil && w.key == r.key:
+		if !r.Wins(w) {
+			return Outcome{Status: Below, Held: w, Bound: s.Bound()}
+		}
+		s.witnesses[child] = r
+		return Outcome{Status: Below, Bound: s.Bound()}
 	case len(s.bucket) < s.capacity:
 		s.bucket = slices.Insert(s.bucket, i, r)
 		return Outcome{Status: Stored}
@@ -44,30 +51,9 @@ func (s *State) Merge(r *Record) Outcome {
 	}
 }
 
-// find is the version of r's thing in the state, nil if there is none.
-func (s *State) find(r *Record) *Record {
-	if i := s.search(r); i < len(s.bucket) && s.bucket[i].key == r.key {
-		return s.bucket[i]
-	}
-	if w := s.witnesses[s.place.ChildFor(r)]; w != nil && w.key == r.key {
-		return w
-	}
-	return nil
-}
-
-// replace puts r where another version of the same thing stands.
-func (s *State) replace(r *Record) Outcome {
-	if i := s.search(r); i < len(s.bucket) && s.bucket[i].key == r.key {
-		s.bucket[i] = r
-		return Outcome{Status: Stored}
-	}
-	s.witnesses[s.place.ChildFor(r)] = r
-	return Outcome{Status: Below, Bound: s.Bound()}
-}
-
-// testify makes r its child's witness if it is the smallest, and returns the
-// witness that it took the place of. That one was perhaps put here before its
-// writer failed, so it too has to be carried down.
+// testify makes r, which is not in the bucket, its child's witness if it is the
+// smallest, and returns the witness that it took the place of. That one was
+// perhaps put here before its writer failed, so it too has to be carried down.
 func (s *State) testify(r *Record) []*Record {
 	child := s.place.ChildFor(r)
 	w := s.witnesses[child]
@@ -83,6 +69,7 @@ func (s *State) testify(r *Record) []*Record {
 	}
 }
 
+// search is where r stands, or would stand, in the bucket.
 func (s *State) search(r *Record) int {
 	pos := s.place.Position(r)
 	i, _ := slices.BinarySearchFunc(s.bucket, pos, func(q *Record, pos Position) int {

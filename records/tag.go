@@ -2,6 +2,7 @@ package records
 
 import (
 	"fmt"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -20,34 +21,59 @@ const (
 )
 
 // NormalizeTag brings a hashtag, with or without its #, to the one form under
-// which it is found: NFKC and full case folding (Unicode's toNFKC_Casefold),
-// letters, marks and digits of any script, 1 to 64 runes.
+// which it is found: NFKC, full case folding and no default ignorable characters
+// (Unicode's toNFKC_Casefold, as of Unicode 15.0), letters, marks and digits of
+// any script, 1 to 64 runes.
 func NormalizeTag(s string) (Tag, error) {
-	in := s
 	if len(s) > maxTagInput || !utf8.ValidString(s) {
-		return "", fmt.Errorf("%w: %.64q", ErrNotTag, in)
+		return "", fmt.Errorf("%w: %.64q", ErrNotTag, s)
 	}
-	if len(s) > 0 && s[0] == '#' {
-		s = s[1:]
+	t, settled := fold(s)
+	t = strings.TrimPrefix(t, "#")
+	if !settled || !validTag(t) {
+		return "", fmt.Errorf("%w: %.64q", ErrNotTag, s)
 	}
-	s = fold(s)
-	if !validTag(s) {
-		return "", fmt.Errorf("%w: %.64q", ErrNotTag, in)
-	}
-	return Tag(s), nil
+	return Tag(t), nil
 }
 
-// fold repeats normalisation until it changes nothing: folding can undo
-// normalisation and the other way round for a few characters.
-func fold(s string) string {
-	for range 4 {
-		t := norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s)))
+// foldRounds is more than any text needs: one to fold, one to see that nothing
+// changes any more, one for the few characters where folding undoes
+// normalisation or the other way round, and one to spare.
+const foldRounds = 4
+
+// fold repeats normalisation until it changes nothing, and tells whether it got there.
+func fold(s string) (string, bool) {
+	for range foldRounds {
+		t := norm.NFKC.String(visible(cases.Fold().String(norm.NFKC.String(s))))
 		if t == s {
-			break
+			return t, true
 		}
 		s = t
 	}
-	return s
+	return s, false
+}
+
+// visible takes out what Unicode calls default ignorable, such as joiners and
+// variation selectors: nobody could tell two tags apart that differ in them.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 0x80 && ignorable(r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// ignorable is Unicode's derivation of Default_Ignorable_Code_Point.
+func ignorable(r rune) bool {
+	switch {
+	case r >= 0xfff9 && r <= 0xfffb, r >= 0x13430 && r <= 0x13440:
+		return false // interlinear annotation, Egyptian format controls
+	case unicode.Is(unicode.Prepended_Concatenation_Mark, r):
+		return false
+	default:
+		return unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, unicode.Cf)
+	}
 }
 
 func validTag(s string) bool {
