@@ -1,0 +1,161 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/starling-social/starling/datastore"
+	"github.com/starling-social/starling/records"
+)
+
+// Config is everything that a node can be told. Start from [Default].
+type Config struct {
+	// Required.
+
+	DataDir  string          // directory of the store and the keys; created 0700
+	Identity crypto.PrivKey  // the node's key; its peer id should solve the network's puzzle, else the node is a client
+	Person   records.Key     // who publishes from this node
+	Network  records.Network // which network; nodes of others are ignored
+
+	// The network.
+
+	Listen    []string // multiaddrs; port 0 takes one free TCP and one free UDP port for all of them
+	Bootstrap []string // multiaddrs ending in /p2p/<id> to join by; none starts a network of one
+	Announce  []string // multiaddrs to announce instead of the observed ones, for a published container port
+	Client    bool     // neither hold nor relay for others
+
+	// Reaching nodes behind address translation. Each can be turned off alone.
+
+	PortMap      bool // ask the router for a port (UPnP, NAT-PMP)
+	AutoNAT      bool // learn from others which addresses they reach (AutoNATv2)
+	HolePunch    bool // meet through a relay, then connect directly (DCUtR)
+	RelayService bool // relay for others within libp2p's default limits
+	RelayClient  bool // be reached through a relay when nothing else works
+
+	// Limits.
+
+	ConnsLow, ConnsHigh int           // connections kept after trimming, and that start it; members of our neighbourhood are never trimmed
+	DoorSize            int           // verified records remembered, at most 9 KiB each
+	PerIPGroup          int           // nodes of one IP group (IPv4 /16, IPv6 AS) in the routing table; 0 is the network's own: 4 on main, else no limit
+	PutTimeout          time.Duration // for one member to acknowledge on disk
+	FetchTimeout        time.Duration // for one member to answer a round of a timeline
+
+	Log *slog.Logger // nil discards
+
+	// Seams for simulation.
+
+	HostOptions []libp2p.Option  // when set, they replace all that this package tells libp2p of the network
+	Store       *datastore.Store // when set, used instead of opening DataDir; Run closes it
+	Now         func() time.Time // nil is time.Now
+}
+
+// mainPerIPGroup lets a cloud region or an office take part, and no operator of
+// one fill a routing table.
+const mainPerIPGroup = 4
+
+// perIPGroup is the limit in force, 0 for none.
+func (c Config) perIPGroup() int {
+	if c.PerIPGroup == 0 && c.Network.Name == records.MainName {
+		return mainPerIPGroup
+	}
+	return c.PerIPGroup
+}
+
+// DefaultPort carries TCP and WebSocket, and as UDP port QUIC, WebTransport and
+// WebRTC.
+const DefaultPort = 4001
+
+// DefaultListen are the five transports on IPv4 and IPv6 at one port number.
+func DefaultListen(port int) []string {
+	var out []string
+	for _, ip := range []string{"/ip4/0.0.0.0", "/ip6/::"} {
+		for _, t := range []string{"/tcp/%d", "/tcp/%d/ws", "/udp/%d/quic-v1", "/udp/%d/quic-v1/webtransport", "/udp/%d/webrtc-direct"} {
+			out = append(out, ip+fmt.Sprintf(t, port))
+		}
+	}
+	return out
+}
+
+// Default is a node that needs nothing but a directory, keys and a network.
+func Default() Config {
+	return Config{
+		Listen:  DefaultListen(DefaultPort),
+		PortMap: true, AutoNAT: true, HolePunch: true, RelayService: true, RelayClient: true,
+		ConnsLow: 160, ConnsHigh: 224,
+		DoorSize:     8192,
+		PutTimeout:   10 * time.Second,
+		FetchTimeout: 5 * time.Second,
+		Log:          slog.New(slog.DiscardHandler),
+		Now:          time.Now,
+	}
+}
+
+// ErrConfig is the reason of every refusal by Validate.
+var ErrConfig = errors.New("configuration")
+
+// Validate tells what is wrong with c and what to write instead.
+func (c Config) Validate() error {
+	switch {
+	case c.DataDir == "" && c.Store == nil:
+		return fmt.Errorf("%w: no data directory", ErrConfig)
+	case c.Identity == nil:
+		return fmt.Errorf("%w: no node key", ErrConfig)
+	case c.Person.IsZero():
+		return fmt.Errorf("%w: no person key", ErrConfig)
+	case c.Network.ID() == "":
+		return fmt.Errorf("%w: no network", ErrConfig)
+	case c.ConnsLow < 1 || c.ConnsHigh < c.ConnsLow:
+		return fmt.Errorf("%w: connections of %d to %d: want 1 <= low <= high", ErrConfig, c.ConnsLow, c.ConnsHigh)
+	case c.DoorSize < 1 || c.PerIPGroup < 0:
+		return fmt.Errorf("%w: a limit is negative or zero", ErrConfig)
+	case c.PutTimeout <= 0 || c.FetchTimeout <= 0:
+		return fmt.Errorf("%w: a timeout is not positive", ErrConfig)
+	case len(c.Listen) == 0 && c.HostOptions == nil && !c.Client:
+		return fmt.Errorf("%w: no address to listen on", ErrConfig)
+	}
+	for _, list := range [][]string{c.Listen, c.Announce} {
+		if _, err := multiaddrs(list); err != nil {
+			return err
+		}
+	}
+	_, err := addrInfos(c.Bootstrap)
+	return err
+}
+
+func multiaddrs(list []string) ([]ma.Multiaddr, error) {
+	out := make([]ma.Multiaddr, 0, len(list))
+	for _, s := range list {
+		a, err := ma.NewMultiaddr(s)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %.200q is not a multiaddr such as /ip4/0.0.0.0/tcp/4001: %w", ErrConfig, s, err)
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+func addrInfos(list []string) ([]peer.AddrInfo, error) {
+	addrs := make([]ma.Multiaddr, 0, len(list))
+	for _, s := range list {
+		a, err := ma.NewMultiaddr(s)
+		if err == nil {
+			_, err = peer.AddrInfoFromP2pAddr(a)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: bootstrap %.200q is not a multiaddr that ends in /p2p/<peer id>: %w", ErrConfig, s, err)
+		}
+		addrs = append(addrs, a)
+	}
+	infos, err := peer.AddrInfosFromP2pAddrs(addrs...)
+	if err != nil {
+		return nil, fmt.Errorf("%w: bootstrap: %w", ErrConfig, err)
+	}
+	return infos, nil
+}

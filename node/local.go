@@ -1,0 +1,56 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/starling-social/starling/protocol/exchange"
+	"github.com/starling-social/starling/records"
+)
+
+// A node is often a member of the places it writes and reads. It then does for
+// itself, without the wire, what it does for others.
+
+// put offers records to a member, perhaps ourselves.
+func (n *Node) put(ctx context.Context, p peer.ID, puts []records.Put) ([]exchange.Result, error) {
+	if p == n.host.ID() {
+		return n.server.Put(ctx, puts)
+	}
+	return n.client.Put(ctx, p, puts)
+}
+
+// fetch asks a member, perhaps ourselves, for buckets. Each has its own error.
+func (n *Node) fetch(ctx context.Context, p peer.ID, queries []records.Query) ([]exchange.Answer, error) {
+	if p != n.host.ID() {
+		return n.client.Fetch(ctx, p, queries)
+	}
+	out := make([]exchange.Answer, len(queries))
+	for i, q := range queries {
+		out[i].Bucket, out[i].Err = n.store.Bucket(q)
+	}
+	return out, nil
+}
+
+// members are the nodes responsible for a place, nearest first.
+func (n *Node) members(ctx context.Context, p records.Place) ([]peer.ID, error) {
+	hood, err := n.dht.Members(ctx, p.Coordinate())
+	if err != nil {
+		return nil, err
+	}
+	if len(hood.Peers) == 0 {
+		return nil, fmt.Errorf("neighbourhood of %s is empty", p)
+	}
+	return hood.Peers, nil
+}
+
+// follow hears what arrives at a root from a member, perhaps ourselves.
+func (n *Node) follow(ctx context.Context, p peer.ID, root records.Place) iter.Seq2[exchange.Arrival, error] {
+	from := []exchange.Mark{{Root: root}}
+	if p == n.host.ID() {
+		return n.server.Follow(ctx, from)
+	}
+	return n.client.Follow(ctx, p, from)
+}

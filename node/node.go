@@ -1,0 +1,189 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/starling-social/starling/datastore"
+	"github.com/starling-social/starling/protocol/dht"
+	"github.com/starling-social/starling/protocol/exchange"
+	"github.com/starling-social/starling/protocol/gossip"
+	"github.com/starling-social/starling/records"
+)
+
+// Node is one node. Its methods are safe for concurrent use.
+type Node struct {
+	config  Config
+	log     *slog.Logger
+	started time.Time
+
+	store  *datastore.Store
+	door   *records.Door
+	host   host.Host
+	dht    *dht.DHT
+	server *exchange.Server
+	client *exchange.Client
+	gossip *gossip.Gossip
+	tree   *tree
+
+	closing sync.Once
+	life    context.Context // of background work; ended by Close
+	end     context.CancelFunc
+	tasks   tasks // background work that Close waits for
+}
+
+// New checks the configuration, opens the store and makes the host and the
+// protocols. It starts none of them: call Run, or Close to give up.
+func New(c Config) (*Node, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	n := &Node{
+		config: c, log: c.Log, started: c.Now(),
+		door: records.NewDoor(c.Network, c.DoorSize), tree: newTree(c.Network),
+	}
+	n.life, n.end = context.WithCancel(context.Background())
+	if err := n.assemble(); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	return n, nil
+}
+
+// assemble makes the parts from the bottom up: store, host, exchange, DHT, gossip.
+func (n *Node) assemble() (err error) {
+	c := n.config
+	if n.store, err = openStore(c); err != nil {
+		return err
+	}
+	if n.host, err = newHost(c, n.relayCandidates); err != nil {
+		return err
+	}
+	n.client = exchange.NewClient(exchange.ClientConfig{
+		Host: n.host, Door: n.door, Now: c.Now, Log: c.Log.With("part", "exchange"),
+	})
+	if n.dht, err = n.newDHT(); err != nil {
+		return fmt.Errorf("dht: %w", err)
+	}
+	n.server = exchange.NewServer(exchange.ServerConfig{
+		Host: n.host, Door: n.door, Store: n.store, Region: n.dht, Status: n.exchangeStatus,
+		Now: c.Now, Log: c.Log.With("part", "exchange"),
+	})
+	n.gossip, err = gossip.New(gossip.Config{
+		Host: n.host, Network: c.Network, Door: n.door, Relays: n.relays, PeersPerIP: 2 * c.perIPGroup(),
+		Now: c.Now, Log: c.Log.With("part", "gossip"),
+	})
+	if err != nil {
+		return fmt.Errorf("gossip: %w", err)
+	}
+	return nil
+}
+
+func openStore(c Config) (*datastore.Store, error) {
+	if c.Store != nil {
+		return c.Store, nil
+	}
+	s, err := datastore.Open(datastore.Config{Dir: storeDir(c.DataDir), Network: c.Network, Log: c.Log.With("part", "store")})
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	return s, nil
+}
+
+func (n *Node) newDHT() (*dht.DHT, error) {
+	c := n.config
+	bootstrap, err := addrInfos(c.Bootstrap)
+	if err != nil {
+		return nil, err
+	}
+	remembered, err := n.rememberedPeers()
+	if err != nil {
+		return nil, err
+	}
+	return dht.New(dht.Config{
+		Host: n.host, Network: c.Network, Datastore: n.store.Datastore(),
+		Bootstrap: append(bootstrap, remembered...), PrefixOf: n.client.PrefixOf,
+		Server: !c.Client, Addresses: dht.AllAddresses, Now: c.Now, Log: c.Log.With("part", "dht"),
+		IPGroups: dht.IPGroups{PerBucket: (c.perIPGroup() + 1) / 2, PerTable: c.perIPGroup()},
+	})
+}
+
+// Run starts everything and blocks until ctx ends or a part fails. When it
+// returns, no goroutine of the node is alive and the store is closed.
+func (n *Node) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return n.dht.Run(ctx) })
+	if !n.config.Client {
+		g.Go(func() error { return n.server.Run(ctx) })
+	}
+	g.Go(func() error { return n.gossip.Run(ctx) })
+	g.Go(func() error { return n.keepPeers(ctx) })
+	g.Go(func() error { return n.followPrefix(ctx) })
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, n.Close())
+}
+
+// Close ends a node that was never run; Run does the same when it ends. The
+// order is that of assemble, reversed.
+func (n *Node) Close() (err error) {
+	n.closing.Do(func() {
+		n.end()
+		n.tasks.wait()
+		if n.client != nil {
+			n.client.Close()
+		}
+		if n.host != nil {
+			err = errors.Join(err, n.host.Close())
+		}
+		if n.store != nil {
+			err = errors.Join(err, n.store.Close())
+		}
+	})
+	return err
+}
+
+// Ready is closed when the node can find members of places: at once without
+// anybody to join, else when its routing table can answer.
+func (n *Node) Ready() <-chan struct{} { return n.dht.Ready() }
+
+// User is the person who publishes from this node.
+func (n *Node) User() records.User { return n.config.Person.User() }
+
+// PeerID is the node's id.
+func (n *Node) PeerID() peer.ID { return n.host.ID() }
+
+func (n *Node) now() time.Time { return n.config.Now() }
+
+// background runs f, which outlives the call that started it but not the node,
+// for at most timeout; false, and f is not run, after the node has ended.
+func (n *Node) background(ctx context.Context, timeout time.Duration, f func(ctx context.Context)) bool {
+	return n.tasks.start(func() {
+		ctx, cancel := context.WithTimeout(detached{ctx, n.life}, timeout)
+		defer cancel()
+		f(ctx)
+	})
+}
+
+// detached has the values of the caller's context and the life of the node's.
+type detached struct {
+	values context.Context
+	context.Context
+}
+
+func (d detached) Value(key any) any { return d.values.Value(key) }

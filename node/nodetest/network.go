@@ -1,0 +1,177 @@
+package nodetest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/crypto"
+
+	"github.com/starling-social/starling/datastore"
+	"github.com/starling-social/starling/node"
+	"github.com/starling-social/starling/records"
+)
+
+// Config describes a simulated network of whole nodes.
+type Config struct {
+	Nodes   int             // how many start
+	Network records.Network // zero: a test network with neighbourhoods of 4
+	Links   LinksConfig     // zero: 25 ms each way, no loss
+	Log     *slog.Logger    // nil discards
+	Tune    func(i int, c *node.Config)
+}
+
+// Network is a network of whole nodes on [Links], in virtual time. Make and use
+// it inside one synctest bubble.
+type Network struct {
+	Links *Links
+	Nodes []*Node
+
+	t       *testing.T
+	config  Config
+	network records.Network
+	random  *mathrand.Rand
+}
+
+// Node is one node of a simulated network.
+type Node struct {
+	*node.Node
+	Index int
+
+	stop  context.CancelFunc
+	ended chan error
+}
+
+// readyTime bounds, in virtual time, how long a node may take to join.
+const readyTime = 2 * time.Minute
+
+// New starts a network and waits until every node is ready. The nodes end with
+// the test. A node that ends with an error fails it.
+func New(t *testing.T, c Config) *Network {
+	t.Helper()
+	if c.Network.ID() == "" {
+		network, err := records.TestNetwork("simulation")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Network = network
+	}
+	n := &Network{
+		Links: NewLinks(c.Links), t: t, config: c, network: c.Network,
+		random: mathrand.New(mathrand.NewPCG(uint64(c.Links.Seed), 1)),
+	}
+	t.Cleanup(func() { n.StopAll() })
+	for range c.Nodes {
+		n.Start()
+	}
+	n.WaitReady()
+	return n
+}
+
+// Start adds a node that joins by up to three nodes already there.
+func (n *Network) Start() *Node {
+	n.t.Helper()
+	i := len(n.Nodes)
+	c := n.nodeConfig(i)
+	made, err := node.New(c)
+	if err != nil {
+		n.t.Fatalf("make node %d: %v", i, err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	x := &Node{Node: made, Index: i, stop: stop, ended: make(chan error, 1)}
+	go func() { x.ended <- made.Run(ctx) }()
+	n.Nodes = append(n.Nodes, x)
+	return x
+}
+
+func (n *Network) nodeConfig(i int) node.Config {
+	n.t.Helper()
+	identity, _, err := crypto.GenerateEd25519Key(rand.Reader)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	person, err := records.GenerateKey(rand.Reader)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	c := node.Default()
+	c.Identity, c.Person, c.Network = identity, person, n.network
+	c.Store = datastore.OpenMemory(n.network)
+	c.DoorSize = 256
+	c.Bootstrap = n.bootstrap(i)
+	c.HostOptions = n.Links.HostOptions(i)
+	if n.config.Log != nil {
+		c.Log = n.config.Log.With("node", i)
+	}
+	if n.config.Tune != nil {
+		n.config.Tune(i, &c)
+	}
+	return c
+}
+
+// bootstrap are the first node and two others at random, as a list that operators
+// publish would be.
+func (n *Network) bootstrap(i int) (addrs []string) {
+	if i == 0 {
+		return nil
+	}
+	for _, j := range []int{0, n.random.IntN(i), n.random.IntN(i)} {
+		addrs = append(addrs, fmt.Sprintf("%s/p2p/%s", n.Links.Addr(j), n.Nodes[j].PeerID()))
+	}
+	return addrs
+}
+
+// WaitReady waits until every running node is ready.
+func (n *Network) WaitReady() {
+	n.t.Helper()
+	deadline := time.After(readyTime)
+	for _, x := range n.Nodes {
+		select {
+		case <-x.Ready():
+		case err := <-x.ended:
+			x.ended <- err
+			n.t.Fatalf("node %d ended before it was ready: %v", x.Index, err)
+		case <-deadline:
+			n.t.Fatalf("node %d is not ready after %s", x.Index, readyTime)
+		}
+	}
+}
+
+// Kill makes a node vanish without a goodbye and then takes its goroutines away.
+func (n *Network) Kill(i int) {
+	n.t.Helper()
+	n.Links.Kill(i)
+	n.end(n.Nodes[i])
+}
+
+// Stop ends a node properly.
+func (n *Network) Stop(i int) {
+	n.t.Helper()
+	n.end(n.Nodes[i])
+}
+
+// StopAll ends all nodes at once.
+func (n *Network) StopAll() {
+	n.t.Helper()
+	for _, x := range n.Nodes {
+		x.stop()
+	}
+	for _, x := range n.Nodes {
+		n.end(x)
+	}
+}
+
+func (n *Network) end(x *Node) {
+	n.t.Helper()
+	x.stop()
+	err := <-x.ended
+	x.ended <- nil // the next to ask
+	if err != nil && !errors.Is(err, context.Canceled) {
+		n.t.Errorf("node %d ended: %v", x.Index, err)
+	}
+}

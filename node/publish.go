@@ -1,0 +1,275 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/starling-social/starling/records"
+)
+
+// Receipt says where a record went.
+type Receipt struct {
+	Record *records.Record
+	Places []PlaceReceipt // of every root the record belongs to, its author's first
+}
+
+// PlaceReceipt says how well one of a record's places keeps it.
+type PlaceReceipt struct {
+	Place  records.Place // the bucket, at the level where it came to rest
+	Stored int           // members that have it on disk
+	Wanted int           // members known, ourselves included if we are one
+}
+
+// Majority tells whether more than half of the members of every place have the record.
+func (r Receipt) Majority() bool {
+	for _, p := range r.Places {
+		if p.Stored < majority(p.Wanted) {
+			return false
+		}
+	}
+	return len(r.Places) > 0
+}
+
+func majority(members int) int { return members/2 + 1 }
+
+// Publish composes a post, proves its work, signs it and publishes it.
+func (n *Node) Publish(ctx context.Context, d Draft) (Receipt, error) {
+	head, body, err := n.compose(ctx, d)
+	if err != nil {
+		return Receipt{}, err
+	}
+	var salt [8]byte
+	if _, err := rand.Read(salt[:]); err != nil {
+		return Receipt{}, fmt.Errorf("salt: %w", err)
+	}
+	draft, err := records.NewPost(records.MillisOf(n.now()), salt, head, body)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("compose post: %w", err)
+	}
+	return n.sealAndPublish(ctx, draft, nil)
+}
+
+// Edit publishes the next version of one of our posts, with another text.
+func (n *Node) Edit(ctx context.Context, ref records.Ref, text string) (Receipt, error) {
+	old, err := n.own(ctx, ref)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if old.Deleted() {
+		return Receipt{}, ErrDeleted
+	}
+	head, _, _ := old.Post()
+	body, err := bodyOf(text, head)
+	if err != nil {
+		return Receipt{}, err
+	}
+	draft, err := records.EditPost(old, records.MillisOf(n.now()), body)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("compose edit: %w", err)
+	}
+	return n.sealAndPublish(ctx, draft, old)
+}
+
+// Delete publishes the tombstone of one of our posts.
+func (n *Node) Delete(ctx context.Context, ref records.Ref) (Receipt, error) {
+	old, err := n.own(ctx, ref)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return n.sealAndPublish(ctx, records.Tombstone(old, records.MillisOf(n.now())), old)
+}
+
+// own is the newest version of one of our posts.
+func (n *Node) own(ctx context.Context, ref records.Ref) (*records.Record, error) {
+	if ref.Author != n.User() {
+		return nil, ErrNotYours
+	}
+	return n.Post(ctx, ref)
+}
+
+func (n *Node) sealAndPublish(ctx context.Context, d records.Draft, replaces *records.Record) (Receipt, error) {
+	r, err := records.Seal(ctx, n.config.Network, records.AuthorSigner(n.config.Person), d)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return n.PublishRecord(ctx, r, replaces)
+}
+
+// PublishRecord stores a record, by whomever it was signed, with the members of
+// its places and tells those who watch. replaces is the version that r is the next
+// of, nil if r is the first. It returns when a majority of every place has r on
+// disk and the live networks have taken it; with [ErrNoQuorum] and a receipt when
+// a majority could not be had.
+func (n *Node) PublishRecord(ctx context.Context, r, replaces *records.Record) (Receipt, error) {
+	var receipt Receipt
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		receipt, err = n.place(ctx, r, replaces != nil)
+		return err
+	})
+	g.Go(func() error {
+		// Watchers ask the buckets too, so a post that is not announced is late,
+		// not lost: only the caller's own end counts here.
+		if err := n.gossip.Announce(gctx, r); err != nil && ctx.Err() == nil {
+			n.log.Debug("announce post", "err", err)
+		}
+		return ctx.Err()
+	})
+	err := g.Wait()
+	return receipt, err
+}
+
+// place puts r down the tree of each of its roots until a majority of the
+// members of some bucket has it. All roots go down in step, so that a member of
+// several gets one frame.
+func (n *Node) place(ctx context.Context, r *records.Record, later bool) (Receipt, error) {
+	var open []*descent
+	for _, root := range r.Roots() {
+		open = append(open, &descent{record: r, root: root, at: n.tree.deepest(root, r), later: later})
+	}
+	all, first := open, true
+	for len(open) > 0 {
+		if err := n.descend(ctx, open, first); err != nil {
+			return receiptOf(r, all), err
+		}
+		first = false
+		open = stillOpen(open)
+	}
+	receipt := receiptOf(r, all)
+	if !receipt.Majority() {
+		return receipt, noQuorum(all)
+	}
+	return receipt, nil
+}
+
+// descend makes one round: a put for every open descent, and what each teaches.
+func (n *Node) descend(ctx context.Context, open []*descent, first bool) error {
+	var puts []records.Put
+	for _, d := range open {
+		d.put = len(puts)
+		puts = append(puts, records.Put{Place: d.at, Record: d.record})
+		if first {
+			puts = append(puts, d.alongside()...)
+		}
+	}
+	tallies, err := n.putRound(ctx, puts)
+	if err != nil {
+		return err
+	}
+	for i, t := range tallies {
+		if t.below > 0 {
+			n.tree.below(puts[i].Place, puts[i].Record, t.bound)
+		}
+	}
+	for _, d := range open {
+		d.learn(tallies[d.put])
+	}
+	n.carry(ctx, puts, tallies)
+	return nil
+}
+
+// descent is the way of a record down the tree of one of its roots.
+type descent struct {
+	record *records.Record
+	root   records.Place
+	later  bool          // not the first version of its thing
+	at     records.Place // where it is put next, or came to rest
+	put    int           // index of this round's put
+	last   tally
+	done   bool
+}
+
+// alongside are the puts that go with the first one. Followers listen at the
+// roots of users, mentions and threads, so every version passes there; and a
+// version that is not the first replaces the older one wherever it stands above,
+// as witness or in a bucket.
+func (d *descent) alongside() (puts []records.Put) {
+	if d.at.IsRoot() {
+		return nil
+	}
+	if !d.later {
+		if d.root.Kind() == records.PlaceTag || d.root.Kind() == records.PlaceSequel {
+			return nil
+		}
+		return []records.Put{{Place: d.root, Record: d.record}}
+	}
+	for p, ok := d.at.Parent(); ok; p, ok = p.Parent() {
+		puts = append(puts, records.Put{Place: p, Record: d.record})
+	}
+	return puts
+}
+
+// learn decides what a round's tally means: at rest, further down, or stuck.
+func (d *descent) learn(t tally) {
+	d.last = t
+	child := d.at.ChildFor(d.record)
+	need := majority(t.members)
+	switch {
+	case t.stored >= need, child == d.at, t.stored+t.below < need:
+		d.done = true
+	default:
+		d.at = child
+	}
+}
+
+func stillOpen(all []*descent) (open []*descent) {
+	for _, d := range all {
+		if !d.done {
+			open = append(open, d)
+		}
+	}
+	return open
+}
+
+func receiptOf(r *records.Record, all []*descent) Receipt {
+	receipt := Receipt{Record: r}
+	for _, d := range all {
+		receipt.Places = append(receipt.Places, PlaceReceipt{Place: d.at, Stored: d.last.stored, Wanted: d.last.members})
+	}
+	return receipt
+}
+
+func noQuorum(all []*descent) error {
+	for _, d := range all {
+		if d.last.stored >= majority(d.last.members) {
+			continue
+		}
+		if d.last.refused != nil {
+			return fmt.Errorf("%w: %s: %d of %d: %w", ErrNoQuorum, d.at, d.last.stored, d.last.members, d.last.refused)
+		}
+		return fmt.Errorf("%w: %s: %d of %d", ErrNoQuorum, d.at, d.last.stored, d.last.members)
+	}
+	return ErrNoQuorum
+}
+
+// carryTimeout bounds carrying down what our puts displaced. Holders do it
+// themselves after a while, so nothing is lost when it runs out.
+const carryTimeout = 30 * time.Second
+
+// carry brings what was displaced by puts to the places below, where it belongs
+// now. It is not waited for: the holders that displaced it still serve it.
+func (n *Node) carry(ctx context.Context, puts []records.Put, tallies []tally) {
+	var open []*descent
+	for i, t := range tallies {
+		for _, r := range t.displaced {
+			child := puts[i].Place.ChildFor(r)
+			open = append(open, &descent{record: r, root: puts[i].Place.Root(), at: child})
+		}
+	}
+	if len(open) == 0 {
+		return
+	}
+	n.background(ctx, carryTimeout, func(ctx context.Context) {
+		for len(open) > 0 {
+			if err := n.descend(ctx, open, false); err != nil {
+				n.log.Debug("carry down displaced records", "err", err)
+				return
+			}
+			open = stillOpen(open)
+		}
+	})
+}

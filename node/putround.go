@@ -1,0 +1,182 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/starling-social/starling/protocol/exchange"
+	"github.com/starling-social/starling/records"
+)
+
+// tally counts what the members of one place did with one put.
+type tally struct {
+	members   int // asked
+	answered  int
+	stored    int // have it on disk
+	below     int // say that it belongs below, and bear witness
+	bound     records.Position
+	displaced map[records.ID]*records.Record
+	refused   error // the last refusal
+}
+
+func (t *tally) add(r exchange.Result) {
+	t.answered++
+	if r.Err != nil {
+		t.refused = r.Err
+		return
+	}
+	switch r.Outcome.Status {
+	case records.Stored, records.Have:
+		t.stored++
+	case records.Below:
+		t.below++
+		if t.bound == (records.Position{}) || r.Outcome.Bound.Compare(t.bound) > 0 {
+			t.bound = r.Outcome.Bound // the highest: too high costs a round, too low a misplaced record
+		}
+	}
+	for _, d := range r.Outcome.Displaced {
+		if t.displaced == nil {
+			t.displaced = map[records.ID]*records.Record{}
+		}
+		t.displaced[d.ID()] = d
+	}
+}
+
+// decided tells whether more answers cannot change where the record goes next.
+func (t *tally) decided() bool {
+	return t.stored >= majority(t.members) || t.below >= majority(t.members) || t.answered == t.members
+}
+
+// putRound offers every put to all members of its place, one frame to a member,
+// and counts. It returns once every put is decided and the others have had their
+// fair chance; what is under way then still arrives.
+func (n *Node) putRound(ctx context.Context, puts []records.Put) ([]tally, error) {
+	tallies := make([]tally, len(puts))
+	frames, err := n.address(ctx, puts, tallies)
+	if err != nil {
+		return nil, err
+	}
+	answers := make(chan putAnswer, len(frames))
+	for p, indices := range frames {
+		started := n.background(ctx, n.config.PutTimeout, func(ctx context.Context) {
+			results, err := n.put(ctx, p, pick(puts, indices))
+			answers <- putAnswer{p, indices, results, err}
+		})
+		if !started {
+			return nil, ErrStopped
+		}
+	}
+	wait := newPatience(time.Now())
+	for range frames {
+		select {
+		case a := <-answers:
+			n.count(tallies, a)
+		case <-wait.over():
+			return tallies, nil
+		case <-ctx.Done():
+			return nil, fmt.Errorf("put to %d members: %w", len(frames), ctx.Err())
+		}
+		if allDecided(tallies) {
+			wait.begin(time.Now())
+		}
+	}
+	return tallies, nil
+}
+
+type putAnswer struct {
+	peer    peer.ID
+	indices []int // of the puts in the frame
+	results []exchange.Result
+	err     error
+}
+
+// address says which puts go to which member.
+func (n *Node) address(ctx context.Context, puts []records.Put, tallies []tally) (map[peer.ID][]int, error) {
+	frames := map[peer.ID][]int{}
+	for i, p := range puts {
+		members, err := n.members(ctx, p.Place)
+		if err != nil {
+			return nil, fmt.Errorf("find members of %s: %w", p.Place, err)
+		}
+		tallies[i].members = len(members)
+		for _, m := range members {
+			frames[m] = append(frames[m], i)
+		}
+	}
+	return frames, nil
+}
+
+func (n *Node) count(tallies []tally, a putAnswer) {
+	if a.err != nil {
+		n.unreachable(a.peer, a.err)
+		for _, i := range a.indices {
+			tallies[i].answered++
+			tallies[i].refused = fmt.Errorf("member %s: %w", a.peer, a.err)
+		}
+		return
+	}
+	for k, i := range a.indices {
+		tallies[i].add(a.results[k])
+	}
+}
+
+// unreachable notes that a member did not answer, so that the next lookup may
+// find another in its place.
+func (n *Node) unreachable(p peer.ID, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	n.dht.Forget(p)
+	n.log.Debug("member did not answer", "peer_id", p, "err", err)
+}
+
+func pick(puts []records.Put, indices []int) []records.Put {
+	out := make([]records.Put, len(indices))
+	for k, i := range indices {
+		out[k] = puts[i]
+	}
+	return out
+}
+
+func allDecided(tallies []tally) bool {
+	for i := range tallies {
+		if !tallies[i].decided() {
+			return false
+		}
+	}
+	return true
+}
+
+// patience is how long the slowest are waited for once the others suffice: as
+// long again as those took, within bounds, so that a far member counts and a dead
+// one does not hold everybody up.
+type patience struct {
+	started time.Time
+	timer   *time.Timer
+}
+
+const (
+	patienceMin = 20 * time.Millisecond
+	patienceMax = time.Second
+)
+
+func newPatience(now time.Time) *patience { return &patience{started: now} }
+
+// begin starts the wait; later calls change nothing.
+func (p *patience) begin(now time.Time) {
+	if p.timer == nil {
+		p.timer = time.NewTimer(min(max(now.Sub(p.started), patienceMin), patienceMax))
+	}
+}
+
+// over is ready when the wait is; never before it has begun.
+func (p *patience) over() <-chan time.Time {
+	if p.timer == nil {
+		return nil
+	}
+	return p.timer.C
+}

@@ -1,0 +1,142 @@
+package node
+
+import (
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/starling-social/starling/protocol/exchange"
+)
+
+// Version is the version of this software.
+const Version = "0.1.0"
+
+// Status is how the node is doing.
+type Status struct {
+	PeerID     peer.ID
+	Network    string // the name as given
+	NetworkID  string // as on the wire
+	Ready      bool
+	Peers      int           // connected
+	Prefix     int           // bits of coordinate that our neighbourhood shares
+	Members    int           // of our neighbourhood that we know, ourselves included
+	Size       float64       // nodes in the network, estimated
+	Records    int64         // in the store
+	StoreBytes int64         // that they take
+	Uptime     time.Duration // since New
+}
+
+// Status asks every part how it is.
+func (n *Node) Status() Status {
+	stats := n.store.Stats()
+	view := n.dht.Status()
+	s := Status{
+		PeerID: n.host.ID(), Network: n.config.Network.Name, NetworkID: n.config.Network.ID(),
+		Peers:  len(n.host.Network().Peers()),
+		Prefix: view.Prefix, Members: view.Members, Size: view.Size,
+		Records: stats.Records, StoreBytes: stats.Bytes, Uptime: n.now().Sub(n.started),
+	}
+	select {
+	case <-n.Ready():
+		s.Ready = true
+	default:
+	}
+	return s
+}
+
+// exchangeStatus is what peers may know.
+func (n *Node) exchangeStatus() exchange.Status {
+	stats := n.store.Stats()
+	return exchange.Status{Version: Version, Records: stats.Records, Bytes: stats.Bytes}
+}
+
+// Peer is a connected peer.
+type Peer struct {
+	ID        peer.ID
+	Addr      ma.Multiaddr
+	Transport string        // tcp, ws, quic-v1, webtransport, webrtc-direct, p2p-circuit
+	RTT       time.Duration // 0 when unknown
+	Inbound   bool
+	Member    bool // of our neighbourhood
+}
+
+// Peers are the connected peers, those of our neighbourhood first.
+func (n *Node) Peers() []Peer {
+	var out []Peer
+	for _, p := range n.host.Network().Peers() {
+		conns := n.host.Network().ConnsToPeer(p)
+		if len(conns) == 0 {
+			continue
+		}
+		out = append(out, Peer{
+			ID: p, Addr: conns[0].RemoteMultiaddr(), Transport: transportOf(conns[0].RemoteMultiaddr()),
+			RTT: n.host.Peerstore().LatencyEWMA(p), Inbound: conns[0].Stat().Direction == network.DirInbound,
+			Member: n.dht.IsMember(p),
+		})
+	}
+	slices.SortFunc(out, func(p, q Peer) int {
+		if p.Member != q.Member {
+			if p.Member {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(string(p.ID), string(q.ID))
+	})
+	return out
+}
+
+// transports are the names of transports in multiaddrs, outermost first.
+var transports = []int{ma.P_CIRCUIT, ma.P_WEBTRANSPORT, ma.P_WEBRTC_DIRECT, ma.P_QUIC_V1, ma.P_WSS, ma.P_WS, ma.P_TCP}
+
+func transportOf(a ma.Multiaddr) string {
+	for _, code := range transports {
+		if _, err := a.ValueForProtocol(code); err == nil {
+			return ma.ProtocolWithCode(code).Name
+		}
+	}
+	return "unknown"
+}
+
+// Addrs are the addresses to reach the node by, each ending in its id. Where it
+// listens on all interfaces they stand for each of them, loopback included.
+func (n *Node) Addrs() []string {
+	suffix := "/p2p/" + n.host.ID().String()
+	var out []string
+	for _, a := range n.host.Addrs() {
+		out = append(out, a.String()+suffix)
+	}
+	interfaces, err := n.host.Network().InterfaceListenAddresses()
+	if err == nil {
+		for _, a := range interfaces {
+			out = append(out, a.String()+suffix)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b string) int { return addrRank(a) - addrRank(b) })
+	seen := map[string]bool{}
+	return slices.DeleteFunc(out, func(a string) bool {
+		dup := seen[a]
+		seen[a] = true
+		return dup
+	})
+}
+
+// addrRank orders addresses for people: outside ones before loopback, IPv4 first.
+func addrRank(a string) int {
+	rank := 0
+	parts := strings.SplitN(a, "/", 4)
+	if len(parts) > 2 {
+		if ip := net.ParseIP(parts[2]); ip != nil && ip.IsLoopback() {
+			rank += 2
+		}
+		if parts[1] == "ip6" {
+			rank++
+		}
+	}
+	return rank
+}

@@ -1,0 +1,272 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/starling-social/starling/records"
+)
+
+// Event is one post that a watcher sees, or a gap.
+type Event struct {
+	Record *records.Record // nil for a gap
+	Live   bool            // it arrived while watching; false for what was there
+	Missed int             // of a gap: posts that came faster than they were taken, at least
+}
+
+// Limits of watching.
+const (
+	MaxSources = 256 // timelines in one watch
+	watchPast  = 50  // newest posts shown first
+	watchQueue = 1024
+	watchSeen  = 8192 // ids by which a second arrival is known
+
+	// Listening starts a little after it was asked for, and a relay may fall silent:
+	// the buckets are asked for what was not heard, soon after the start and then
+	// now and then.
+	watchFirstCheck = 3 * time.Second
+	watchCheck      = time.Minute
+	followRetry     = time.Second
+	followMembers   = 2 // members followed for one root: one may be silent
+)
+
+// Watch yields the newest posts of several timelines, newest first, and then what
+// arrives, in order of arrival, each version once, until ctx ends or limit posts
+// were seen; 0 is no limit. Hashtags are heard by gossip; users and threads by
+// streams from members of their roots. A consumer that is too slow gets an Event
+// with Missed set, and the network does not wait for it.
+func (n *Node) Watch(ctx context.Context, sources []Source, limit int) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		w, err := n.newWatcher(ctx, sources, limit)
+		if err != nil {
+			cancel()
+			yield(Event{}, err)
+			return
+		}
+		defer func() {
+			cancel()
+			_ = w.listeners.Wait() // they end with ctx and have told their errors
+		}()
+		w.run(ctx, yield)
+	}
+}
+
+// watcher is one call of Watch.
+type watcher struct {
+	node  *Node
+	roots []records.Place
+	left  int // posts that may still be yielded; negative for no limit
+	seen  *lru.Cache[records.ID, struct{}]
+
+	listeners *errgroup.Group
+	arrived   chan *records.Record
+	missed    chan int // capacity 1: gaps that came together are added up
+}
+
+func (n *Node) newWatcher(ctx context.Context, sources []Source, limit int) (*watcher, error) {
+	if len(sources) == 0 || len(sources) > MaxSources {
+		return nil, fmt.Errorf("watch %d timelines: want 1 to %d", len(sources), MaxSources)
+	}
+	seen, err := lru.New[records.ID, struct{}](watchSeen)
+	if err != nil {
+		return nil, err
+	}
+	w := &watcher{
+		node: n, left: limit, seen: seen, listeners: &errgroup.Group{},
+		arrived: make(chan *records.Record, watchQueue), missed: make(chan int, 1),
+	}
+	if limit <= 0 {
+		w.left = -1
+	}
+	var tags []records.Tag
+	for _, s := range sources {
+		root, _, err := n.resolve(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		w.roots = append(w.roots, root)
+		if s.post == nil && s.tag != "" {
+			tags = append(tags, s.tag)
+			continue
+		}
+		for slot := range followMembers {
+			w.listeners.Go(func() error { w.follow(ctx, root, slot); return nil })
+		}
+	}
+	return w, w.listen(ctx, tags)
+}
+
+// listen hears hashtags.
+func (w *watcher) listen(ctx context.Context, tags []records.Tag) error {
+	if len(tags) == 0 {
+		return nil
+	}
+	heard, err := w.node.gossip.Subscribe(ctx, tags...)
+	if err != nil {
+		return fmt.Errorf("listen to hashtags: %w", err)
+	}
+	w.listeners.Go(func() error {
+		for e := range heard.Events() {
+			w.hear(e.Record, e.Missed)
+		}
+		return nil
+	})
+	return nil
+}
+
+// follow hears a user or a thread from a member of its root, and from the next one
+// when that goes. Several followers of one root begin at different members.
+func (w *watcher) follow(ctx context.Context, root records.Place, slot int) {
+	for ; ctx.Err() == nil; slot++ {
+		members, err := w.node.members(ctx, root)
+		if err == nil {
+			member := w.node.readOrder(members)[slot%len(members)]
+			err = w.followAt(ctx, member, root)
+		}
+		if ctx.Err() == nil {
+			w.node.log.Debug("follow", "place", root, "err", err)
+			wait(ctx, followRetry)
+		}
+	}
+}
+
+// followAt hears what arrives at one member, until it fails.
+func (w *watcher) followAt(ctx context.Context, member peer.ID, root records.Place) error {
+	for a, err := range w.node.follow(ctx, member, root) {
+		switch {
+		case err != nil:
+			w.node.unreachable(member, err)
+			return err
+		case a.Record != nil:
+			w.hear(a.Record, 0)
+		case a.Gap:
+			w.hear(nil, 1)
+		}
+	}
+	return ctx.Err()
+}
+
+// hear queues a record, or a gap when the queue is full.
+func (w *watcher) hear(r *records.Record, missed int) {
+	if r != nil {
+		select {
+		case w.arrived <- r:
+		default:
+			missed++
+		}
+	}
+	for missed > 0 {
+		select {
+		case w.missed <- missed:
+			missed = 0
+		case m := <-w.missed:
+			missed += m
+		}
+	}
+}
+
+// run yields the past, then what arrives.
+func (w *watcher) run(ctx context.Context, yield func(Event, error) bool) {
+	past, err := w.past(ctx)
+	if err != nil {
+		yield(Event{}, err)
+		return
+	}
+	for _, r := range past {
+		if !w.offer(r, false, yield) {
+			return
+		}
+	}
+	check := time.NewTimer(watchFirstCheck)
+	defer check.Stop()
+	for w.left != 0 {
+		select {
+		case r := <-w.arrived:
+			if !w.offer(r, true, yield) {
+				return
+			}
+		case m := <-w.missed:
+			if !yield(Event{Live: true, Missed: m}, nil) {
+				return
+			}
+		case <-check.C:
+			check.Reset(watchCheck)
+			if !w.check(ctx, yield) {
+				return
+			}
+		case <-ctx.Done():
+			return
+		case <-w.node.life.Done():
+			yield(Event{}, ErrStopped)
+			return
+		}
+	}
+}
+
+// offer yields r unless that very version was seen; false ends the watch.
+func (w *watcher) offer(r *records.Record, live bool, yield func(Event, error) bool) bool {
+	if known, _ := w.seen.ContainsOrAdd(r.ID(), struct{}{}); known {
+		return true
+	}
+	if w.left > 0 {
+		w.left--
+	}
+	return yield(Event{Record: r, Live: live}, nil) && w.left != 0
+}
+
+// past are the newest posts of all timelines together.
+func (w *watcher) past(ctx context.Context) ([]*records.Record, error) {
+	want := watchPast
+	if w.left > 0 {
+		want = min(want, w.left)
+	}
+	all := map[records.ItemKey]*records.Record{}
+	pages := make([]records.Page, len(w.roots))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(8)
+	for i, root := range w.roots {
+		g.Go(func() (err error) {
+			pages[i], err = w.node.page(gctx, root, records.Newest, want)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	for _, p := range pages {
+		keepWinners(all, p.Records)
+	}
+	past := newestFirst(w.roots[0], all)
+	return past[:min(len(past), want)], nil
+}
+
+// check asks the buckets for what was not heard, and yields it oldest first.
+func (w *watcher) check(ctx context.Context, yield func(Event, error) bool) bool {
+	now, err := w.past(ctx)
+	if err != nil {
+		return ctx.Err() == nil
+	}
+	for _, r := range slices.Backward(now) {
+		if !w.offer(r, true, yield) {
+			return false
+		}
+	}
+	return true
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
