@@ -1,0 +1,97 @@
+package dht
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	ds "github.com/ipfs/go-datastore"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/starling-social/starling/records"
+)
+
+var (
+	// ErrNoAnswer is returned when nodes are known and none answered.
+	ErrNoAnswer = errors.New("no node answered")
+	// ErrClosed is returned once Run has ended.
+	ErrClosed = errors.New("dht is closed")
+)
+
+// Config is what a DHT is made of.
+type Config struct {
+	Host    host.Host       // not owned: who made it closes it, after Run has returned
+	Network records.Network // part of the protocol id; its parameters give K and the puzzle
+
+	// PrefixOf tells how many bits of its coordinate a node holds. When it fails,
+	// or is nil, our own prefix stands in.
+	PrefixOf func(ctx context.Context, p peer.ID) (int, error)
+
+	// Everything below is optional.
+
+	// Bootstrap are nodes to join through. With any, we are not ready before
+	// somebody answered: a node that cannot reach its network is not all of it.
+	Bootstrap []peer.AddrInfo
+	// Remembered are nodes known from before, tried as well. When none of them
+	// answers and there is nobody else to join through, we begin alone.
+	Remembered []peer.AddrInfo
+
+	Datastore ds.Batching // handed to the library; nil: nothing is kept
+
+	// Server asks to stand in others' tables, to answer and to hold. A node whose
+	// id does not solve the network's puzzle is a client whatever it asks for.
+	Server bool
+
+	// Addresses keeps those addresses of other nodes that we believe and pass on.
+	// nil: PublicAddresses, so that nobody's private network is told to strangers.
+	// Networks on loopback or in one house need AllAddresses.
+	Addresses func([]ma.Multiaddr) []ma.Multiaddr
+
+	IPGroups IPGroups         // zero: as many from one network as there are
+	Log      *slog.Logger     // nil: discarded
+	Now      func() time.Time // nil: time.Now
+}
+
+// IPGroups limits how many nodes of one IP group (an IPv4 /16, an IPv6 AS) the
+// routing table takes, so that one operator cannot fill it. 0 is no limit.
+// Loopback and private addresses are never limited. Nodes that are known only
+// behind a relay count into the relay's group.
+type IPGroups struct {
+	PerBucket int // of those that share equally many bits with us
+	PerTable  int // in all
+}
+
+func (c Config) withDefaults() Config {
+	if c.Addresses == nil {
+		c.Addresses = PublicAddresses
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+// Validate tells what is missing or wrong.
+func (c Config) Validate() error {
+	switch {
+	case c.Host == nil:
+		return errors.New("dht: no host")
+	case c.Network.ID() == "":
+		return errors.New("dht: no network")
+	case c.IPGroups.PerBucket < 0 || c.IPGroups.PerTable < 0:
+		return fmt.Errorf("dht: limits of %d and %d nodes per IP group: want 0 (none) or more", c.IPGroups.PerBucket, c.IPGroups.PerTable)
+	}
+	return nil
+}
+
+// bucketSize is k of kad-dht, the nodes in a bucket and in an answer: as many as
+// a neighbourhood has at most, 4K, so that any of its members can name them all,
+// and never fewer than the library's own 20.
+func bucketSize(neighbourhood int) int { return max(20, 4*neighbourhood) }

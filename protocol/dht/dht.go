@@ -1,0 +1,297 @@
+package dht
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	kad "github.com/libp2p/go-libp2p-kad-dht"
+	kadpb "github.com/libp2p/go-libp2p-kad-dht/pb"
+	"github.com/libp2p/go-libp2p/core/peer"
+	libprotocol "github.com/libp2p/go-libp2p/core/protocol"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/starling-social/starling/protocol"
+	"github.com/starling-social/starling/records"
+)
+
+// DHT tells who is responsible for a place. Its methods may be called by any
+// goroutine, also before Run.
+type DHT struct {
+	cfg      Config
+	k        int // least size of a neighbourhood
+	self     contact
+	server   bool
+	protocol libprotocol.ID
+
+	surveys *surveys
+	ready   chan struct{} // closed once the table can answer
+	ended   chan struct{} // closed once Run has begun to end
+	changed chan struct{} // holds one when our neighbourhood changed and nobody has noticed yet
+	events  chan event    // what the upkeep should look into
+
+	mu         sync.Mutex // protects everything below
+	run        bool       // Run was called
+	wire       *wire      // nil unless running
+	calls      map[*call]struct{}
+	over       sync.WaitGroup // calls that have not left
+	prefix     int
+	size       float64
+	neighbours map[peer.ID]struct{} // members of our own neighbourhood, ourselves not
+}
+
+// A call is one that uses the wire and has to leave before Run returns.
+type call struct{ cancel context.CancelFunc }
+
+// Status is the state of a DHT, for people and metrics.
+type Status struct {
+	Server   bool    // whether we stand in others' tables
+	Prefix   int     // bits of our coordinate that our neighbourhood shares
+	Members  int     // nodes known in our neighbourhood, ourselves included
+	Size     float64 // estimated nodes in the network
+	Table    int     // nodes in the routing table
+	Searches uint64  // searches so far
+	Finds    uint64  // questions for nodes they asked
+	Pings    uint64  // and questions for signs of life
+}
+
+// New makes a DHT that does nothing until Run.
+func New(cfg Config) (*DHT, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	id := cfg.Host.ID()
+	d := &DHT{
+		cfg:        cfg,
+		k:          cfg.Network.Params.Neighbourhood,
+		self:       contactOf(id),
+		server:     cfg.Server && protocol.Solves(cfg.Network, id),
+		protocol:   protocol.KadPrefix(cfg.Network) + "/kad/1.0.0",
+		surveys:    newSurveys(cfg.Now),
+		ready:      make(chan struct{}),
+		ended:      make(chan struct{}),
+		changed:    make(chan struct{}, 1),
+		events:     make(chan event, maxEvents),
+		calls:      map[*call]struct{}{},
+		neighbours: map[peer.ID]struct{}{},
+	}
+	if cfg.Server && !d.server {
+		cfg.Log.Warn("node id does not solve the network's puzzle: taking part as a client", "network", cfg.Network.ID(), "peer_id", id)
+	}
+	return d, nil
+}
+
+// Run joins the network and keeps our knowledge of it true until ctx ends. It may
+// be called once. When it returns nil, ctx has ended; no goroutine of ours is left
+// and no request is answered any more.
+func (d *DHT) Run(ctx context.Context) error {
+	if err := d.begin(); err != nil {
+		return err
+	}
+	sub, err := d.subscribe()
+	if err != nil {
+		return err
+	}
+	w, err := d.start()
+	if err != nil {
+		return errors.Join(err, sub.Close())
+	}
+	d.mu.Lock()
+	d.wire = w
+	d.mu.Unlock()
+	if len(d.cfg.Bootstrap)+len(d.cfg.Remembered) == 0 {
+		close(d.ready)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.listen(ctx, sub) })
+	g.Go(func() error { return newKeeper(d, w).run(ctx) })
+	return errors.Join(g.Wait(), d.stop(w), sub.Close())
+}
+
+func (d *DHT) begin() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.run {
+		return errors.New("dht: Run was called before")
+	}
+	d.run = true
+	return nil
+}
+
+// start starts the library. From here on the host answers for us.
+func (d *DHT) start() (*wire, error) {
+	mode := kad.ModeClient
+	if d.server {
+		mode = kad.ModeServer
+	}
+	mayServe := func(p peer.ID) bool { return protocol.Solves(d.cfg.Network, p) }
+	opts := []kad.Option{
+		kad.ProtocolPrefix(protocol.KadPrefix(d.cfg.Network)),
+		kad.Mode(mode),
+		kad.BucketSize(bucketSize(d.k)),
+		kad.DisableProviders(),
+		kad.DisableValues(),
+		kad.DisableAutoRefresh(), // keep.go does it
+		kad.QueryFilter(func(_ any, p peer.AddrInfo) bool { return mayServe(p.ID) }),
+		kad.RoutingTableFilter(func(_ any, p peer.ID) bool { return mayServe(p) }),
+		kad.AddressFilter(d.cfg.Addresses),
+	}
+	if d.cfg.Datastore != nil {
+		opts = append(opts, kad.Datastore(d.cfg.Datastore))
+	}
+	if d.cfg.IPGroups != (IPGroups{}) {
+		opts = append(opts, kad.RoutingTablePeerDiversityFilter(newIPGroups(d.cfg.IPGroups, d.cfg.Host)))
+	}
+	lib, err := kad.New(discreetHost{d.cfg.Host, d.cfg.Addresses}, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("start kad-dht: %w", err)
+	}
+	messages, err := kadpb.NewProtocolMessenger(lib.MessageSender())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start kad-dht: %w", err), lib.Close())
+	}
+	return &wire{
+		host: d.cfg.Host, network: d.cfg.Network, self: d.self, addresses: d.cfg.Addresses,
+		kad: lib, messages: messages,
+	}, nil
+}
+
+// stop ends all calls and the library. Closing the library leaves its handler with
+// the host and its open streams with their readers: those are ours to end.
+func (d *DHT) stop(w *wire) error {
+	d.mu.Lock()
+	d.wire = nil
+	for c := range d.calls {
+		c.cancel()
+	}
+	d.mu.Unlock()
+	close(d.ended)
+	d.over.Wait()
+
+	d.cfg.Host.RemoveStreamHandler(d.protocol)
+	for _, conn := range d.cfg.Host.Network().Conns() {
+		for _, s := range conn.GetStreams() {
+			if s.Protocol() == d.protocol {
+				_ = s.Reset() // nothing is owed to either side
+			}
+		}
+	}
+	if err := w.kad.Close(); err != nil {
+		return fmt.Errorf("close kad-dht: %w", err)
+	}
+	return nil
+}
+
+// enter waits until the table can answer and begins a call: ctx ends when the
+// caller's does or when Run is about to return, which waits for leave.
+func (d *DHT) enter(ctx context.Context) (w *wire, inner context.Context, leave func(), err error) {
+	select {
+	case <-d.ready:
+	case <-d.ended:
+		return nil, nil, nil, ErrClosed
+	case <-ctx.Done():
+		return nil, nil, nil, fmt.Errorf("wait to join the network: %w", ctx.Err())
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.wire == nil {
+		return nil, nil, nil, ErrClosed
+	}
+	inner, cancel := context.WithCancel(ctx)
+	c := &call{cancel: cancel}
+	d.calls[c] = struct{}{}
+	d.over.Add(1)
+	return d.wire, inner, func() {
+		cancel()
+		d.mu.Lock()
+		delete(d.calls, c)
+		d.mu.Unlock()
+		d.over.Done()
+	}, nil
+}
+
+// Ready is closed once the table can answer: at once without nodes to join
+// through; when one of them, or anybody else, has answered; or, if nodes are only
+// remembered, when none of them did.
+func (d *DHT) Ready() <-chan struct{} { return d.ready }
+
+// Server tells whether we may stand in others' tables and hold records.
+func (d *DHT) Server() bool { return d.server }
+
+// Prefix is how many bits of our coordinate our neighbourhood shares.
+func (d *DHT) Prefix() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.prefix
+}
+
+// Changed delivers when our neighbourhood has changed, its prefix or its members;
+// once for all changes since it was last taken. It is never closed.
+func (d *DHT) Changed() <-chan struct{} { return d.changed }
+
+// Neighbours is the members of our own neighbourhood, ourselves not, in no order.
+func (d *DHT) Neighbours() []peer.ID {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Collect(maps.Keys(d.neighbours))
+}
+
+// IsMember tells whether p is in our own neighbourhood.
+func (d *DHT) IsMember(p peer.ID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, ok := d.neighbours[p]
+	return ok
+}
+
+// Holds tells whether c is ours to hold: we serve, and it shares our prefix.
+func (d *DHT) Holds(c records.Coordinate) bool {
+	return d.server && sharedBits(d.self.at, c) >= d.Prefix()
+}
+
+// Size is the estimated number of nodes in the network that serve; 0 before
+// anything is known.
+func (d *DHT) Size() float64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.size
+}
+
+// Status is our state now.
+func (d *DHT) Status() Status {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := Status{Server: d.server, Prefix: d.prefix, Members: len(d.neighbours), Size: d.size}
+	if d.server {
+		s.Members++
+	}
+	if w := d.wire; w != nil {
+		s.Table = w.kad.RoutingTable().Size()
+		s.Searches, s.Finds, s.Pings = w.searches.Load(), w.finds.Load(), w.pings.Load()
+	}
+	return s
+}
+
+// publish makes what a round found known, and tells whether our neighbourhood is
+// another than before.
+func (d *DHT) publish(prefix int, size float64, neighbours []contact) (changed bool) {
+	ids := make(map[peer.ID]struct{}, len(neighbours))
+	for _, c := range neighbours {
+		ids[c.id] = struct{}{}
+	}
+	d.mu.Lock()
+	changed = prefix != d.prefix || !maps.Equal(ids, d.neighbours)
+	d.prefix, d.size, d.neighbours = prefix, size, ids
+	d.mu.Unlock()
+	if changed {
+		select {
+		case d.changed <- struct{}{}:
+		default:
+		}
+	}
+	return changed
+}

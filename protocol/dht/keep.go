@@ -1,0 +1,305 @@
+package dht
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/starling-social/starling/protocol"
+)
+
+const (
+	// Rounds come quickly at first, when many may be joining with us, then less and
+	// less often. One costs some ten questions and as many pings as we have neighbours.
+	firstPace = 500 * time.Millisecond
+	slowPace  = 2 * time.Minute
+	// alonePace bounds the wait before the bootstrap nodes are tried again.
+	alonePace = 15 * time.Second
+	// settleTime is how long a newcomer or a failure waits for others before
+	// the neighbourhood is looked at again.
+	settleTime = time.Second
+	paceJitter = 0.2
+
+	bootstrapWidth   = 8 // nodes dialled at a time to join through
+	bootstrapTimeout = 5 * time.Second
+
+	sizeNews = 1.5 // by how much the size has to move to be worth a line in the log
+)
+
+// A keeper keeps what a DHT knows true, in rounds. All its fields belong to the
+// goroutine that runs it.
+type keeper struct {
+	*DHT
+	wire *wire
+
+	size      sizeEstimate
+	joined    bool                 // somebody has answered
+	silences  int                  // rounds in a row in which nobody answered
+	logged    float64              // the size that was last logged
+	suggested int                  // the longer prefix that the round before would have had
+	refreshed [maxPrefix]time.Time // when the bucket of nodes that share so many bits was
+	newcomers map[peer.ID]struct{} // met since the last round
+	suspects  map[peer.ID]struct{} // failed since the last round
+}
+
+func newKeeper(d *DHT, w *wire) *keeper {
+	return &keeper{DHT: d, wire: w, newcomers: map[peer.ID]struct{}{}, suspects: map[peer.ID]struct{}{}}
+}
+
+// run makes rounds until ctx ends: full ones at a pace that slows while nothing
+// changes, and small ones for what happens in between.
+func (k *keeper) run(ctx context.Context) error {
+	pace := firstPace
+	full := k.cfg.Now() // when the next full round is due
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	waking := true // whether the timer stands for something sooner than full
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e := <-k.events:
+			if k.note(e) && !waking {
+				waking = true
+				timer.Reset(min(settleTime, full.Sub(k.cfg.Now())))
+			}
+		case <-timer.C:
+			isFull := !k.cfg.Now().Before(full)
+			changed := k.round(ctx, isFull)
+			if isFull {
+				pace = k.nextPace(pace, changed)
+				full = k.cfg.Now().Add(jitter(pace))
+			}
+			waking = false
+			timer.Reset(full.Sub(k.cfg.Now()))
+		}
+	}
+}
+
+// nextPace is how long to wait after a full round: longer when nothing changed.
+func (k *keeper) nextPace(pace time.Duration, changed bool) time.Duration {
+	slowest := slowPace
+	if k.wire.kad.RoutingTable().Size() == 0 && len(k.entries()) > 0 {
+		slowest = alonePace
+	}
+	if changed {
+		return max(pace/2, firstPace)
+	}
+	return min(2*pace, slowest)
+}
+
+func jitter(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (1 + paceJitter*(2*rand.Float64()-1))) //nolint:gosec // spreads load, keeps no secret
+}
+
+// note takes an event and tells whether it calls for a round soon.
+func (k *keeper) note(e event) bool {
+	if e.failed {
+		k.suspects[e.node] = struct{}{}
+		return true
+	}
+	if !k.ground().holds(coordinateOf(e.node)) {
+		return false
+	}
+	k.newcomers[e.node] = struct{}{}
+	return true
+}
+
+// ground is the region that decides our prefix: our neighbourhood and its sibling.
+func (k *keeper) ground() region { return regionOf(k.self.at, max(0, k.Prefix()-1)) }
+
+// round looks at our surroundings anew: who is there, how large the network is,
+// which prefix follows. It tells whether our neighbourhood changed.
+func (k *keeper) round(ctx context.Context, full bool) (changed bool) {
+	dead := k.checkSuspects(ctx, full)
+	ground := k.ground()
+	found, err := k.wire.search(ctx, string(k.self.id), ground.bits, bucketSize(k.k), k.seeds(ctx)...)
+	if err != nil {
+		return false // Run is ending
+	}
+	if found.silent() {
+		k.silent(found)
+		return false
+	}
+	k.silences = 0
+	k.wire.evict(dead)
+	k.wire.kad.RoutingTable().MarkAllPeersIrreplaceable() // else newcomers could push out the old
+	if !k.joined && found.replies == 0 && len(k.cfg.Bootstrap) > 0 {
+		return false
+	}
+	defer k.open()
+	k.surveys.put(k.surveys.fresh(ground, found.contacts, found.complete))
+	k.estimate(ctx, ground, found, full)
+	if full {
+		k.refresh(ctx)
+	}
+	if ctx.Err() != nil {
+		return false
+	}
+	changed = k.settle(found.contacts)
+	if !k.joined && found.replies > 0 {
+		k.join()
+	}
+	return changed
+}
+
+// join says that we are part of the network.
+func (k *keeper) join() {
+	k.joined = true
+	s := k.Status()
+	k.logged = s.Size
+	k.cfg.Log.Info("joined the network", "network", k.cfg.Network.ID(),
+		"prefix", s.Prefix, "members", s.Members, "network_size", math.Round(s.Size))
+}
+
+// open lets those in who wait for us to be ready.
+func (k *keeper) open() {
+	select {
+	case <-k.ready:
+	default:
+		close(k.ready)
+	}
+}
+
+// silent notes that nobody answered. Once it may be our own link; twice, they are
+// taken for dead, so that we join anew through the bootstrap nodes.
+func (k *keeper) silent(found result) {
+	if k.silences++; k.silences == 1 {
+		k.cfg.Log.Warn("no node answers", "asked", len(found.dead), "err", found.err)
+		return
+	}
+	k.wire.evict(found.dead)
+}
+
+// seeds is whom a search of our surroundings begins with besides the table: the
+// newcomers, and the bootstrap nodes while the table is empty.
+func (k *keeper) seeds(ctx context.Context) []peer.ID {
+	seeds := slices.Collect(maps.Keys(k.newcomers))
+	clear(k.newcomers)
+	if k.wire.kad.RoutingTable().Size() == 0 {
+		seeds = append(seeds, k.bootstrap(ctx)...)
+	}
+	return seeds
+}
+
+// entries is the nodes to join through.
+func (k *keeper) entries() []peer.AddrInfo {
+	return slices.Concat(k.cfg.Bootstrap, k.cfg.Remembered)
+}
+
+// bootstrap connects to some of the nodes to join through and returns those it
+// reached.
+func (k *keeper) bootstrap(ctx context.Context) (reached []peer.ID) {
+	ctx, cancel := context.WithTimeout(ctx, bootstrapTimeout)
+	defer cancel()
+	var (
+		wg      sync.WaitGroup
+		mu      sync.Mutex // protects reached and failure
+		failure error
+	)
+	entries := k.entries()
+	for _, i := range rand.Perm(len(entries))[:min(bootstrapWidth, len(entries))] {
+		node := entries[i]
+		if node.ID == k.self.id {
+			continue
+		}
+		wg.Go(func() {
+			err := k.connect(ctx, node)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				failure = err
+			} else {
+				reached = append(reached, node.ID)
+			}
+		})
+	}
+	wg.Wait()
+	if len(reached) == 0 && failure != nil {
+		k.cfg.Log.Warn("no node to join through can be reached", "err", failure)
+	}
+	return reached
+}
+
+func (k *keeper) connect(ctx context.Context, node peer.AddrInfo) error {
+	if !protocol.Solves(k.cfg.Network, node.ID) {
+		return fmt.Errorf("node %s may not serve network %s: its id does not solve the puzzle", node.ID, k.cfg.Network.ID())
+	}
+	if err := k.cfg.Host.Connect(ctx, node); err != nil {
+		return fmt.Errorf("connect to %s: %w", node.ID, err)
+	}
+	return nil
+}
+
+// checkSuspects pings those that failed and, in full rounds, those of the table
+// that were not heard of for long. It returns those that do not answer.
+func (k *keeper) checkSuspects(ctx context.Context, full bool) []peer.ID {
+	if full {
+		for _, p := range k.stale() {
+			k.suspects[p] = struct{}{}
+		}
+	}
+	suspects := slices.Collect(maps.Keys(k.suspects))
+	clear(k.suspects)
+	return k.wire.check(ctx, suspects)
+}
+
+// settle draws the conclusions of a round: our prefix and who our neighbours are.
+// It tells whether either changed.
+func (k *keeper) settle(found []contact) (changed bool) {
+	was := k.Prefix()
+	is := k.confirmed(was, nextPrefix(was, k.k, k.view()))
+	home := regionOf(k.self.at, is)
+	neighbours := slices.DeleteFunc(slices.Clone(found), func(c contact) bool { return !home.holds(c.at) })
+	changed = k.publish(is, k.size.size, neighbours)
+	members := len(neighbours) + k.counted()
+	switch moved := k.size.size / k.logged; {
+	case is != was:
+		k.cfg.Log.Info("prefix changed", "prefix", is, "was", was, "members", members, "network_size", math.Round(k.size.size))
+	case k.joined && (moved > sizeNews || moved < 1/sizeNews):
+		k.cfg.Log.Info("network size changed", "network_size", math.Round(k.size.size), "was", math.Round(k.logged), "prefix", is, "members", members)
+	default:
+		return changed
+	}
+	k.logged = k.size.size
+	return changed
+}
+
+// confirmed is the prefix to take when the rule says next. A longer one, with which
+// we would let go of half our places, has to be said by two rounds in a row, once
+// others may rely on us.
+func (k *keeper) confirmed(current, next int) int {
+	if !k.joined || next <= current {
+		k.suggested = current
+		return next
+	}
+	grown := max(current, min(next, k.suggested))
+	k.suggested = next
+	return grown
+}
+
+// view is what the table knows. It knows all members of the regions that count,
+// because its buckets have room for more than the rule asks for, and only them:
+// those that did not answer a search are gone from it.
+func (k *keeper) view() view {
+	v := view{size: k.size.size, self: k.counted()}
+	for _, p := range k.wire.kad.RoutingTable().ListPeers() {
+		v.shared[min(sharedBits(k.self.at, coordinateOf(p)), maxPrefix)]++
+	}
+	return v
+}
+
+// counted is what we add to a count of the nodes that serve.
+func (k *keeper) counted() int {
+	if k.server {
+		return 1
+	}
+	return 0
+}

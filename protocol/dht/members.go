@@ -1,0 +1,208 @@
+package dht
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/starling-social/starling/records"
+)
+
+const (
+	// maxSurveyTurns bounds how often the members of a place are looked for with
+	// another prefix: the first is our own, the second is what its members say.
+	maxSurveyTurns = 4
+	// tellTimeout bounds asking a member for its prefix.
+	tellTimeout = 2 * time.Second
+)
+
+// Neighbourhood is who is responsible for a place.
+type Neighbourhood struct {
+	Bits  int       // how many bits its members share with the place
+	Peers []peer.ID // nearest to the place first; ourselves among them when we are one
+}
+
+// Members finds the neighbourhood of c: all nodes that share as many bits with it
+// as the three nearest tell in the median, at least K and at most 4K of them. All
+// places of a region share one search, whose result is kept for minutes. Until we
+// have joined the network it waits, so that a node that has just started does not
+// take itself for the only one.
+func (d *DHT) Members(ctx context.Context, c records.Coordinate) (Neighbourhood, error) {
+	w, ctx, leave, err := d.enter(ctx)
+	if err != nil {
+		return Neighbourhood{}, fmt.Errorf("members of %.8s: %w", c, err)
+	}
+	defer leave()
+	n, err := d.members(ctx, w, c)
+	if err != nil {
+		return Neighbourhood{}, fmt.Errorf("members of %.8s: %w", c, err)
+	}
+	return n, nil
+}
+
+func (d *DHT) members(ctx context.Context, w *wire, c records.Coordinate) (Neighbourhood, error) {
+	bits := d.Prefix()
+	for turn := 1; ; turn++ {
+		s, err := d.surveys.get(ctx, c, bits, func(ctx context.Context, r region) (*survey, error) {
+			return d.survey(ctx, w, r)
+		})
+		if err != nil {
+			return Neighbourhood{}, err
+		}
+		bits = d.agreedBits(ctx, s, c)
+		covered := bits == s.region.bits || bits > s.region.bits && s.complete
+		if covered || turn == maxSurveyTurns {
+			return d.neighbourhood(s, c, max(bits, s.region.bits)), nil
+		}
+	}
+}
+
+// survey searches a region that we may know little of.
+func (d *DHT) survey(ctx context.Context, w *wire, r region) (*survey, error) {
+	found, err := w.search(ctx, keyIn(r), r.bits, bucketSize(d.k))
+	switch {
+	case err != nil:
+		return nil, err
+	case found.silent():
+		return nil, fmt.Errorf("search %s: %w: %w", r, ErrNoAnswer, found.err)
+	}
+	return d.surveys.fresh(r, found.contacts, found.complete), nil
+}
+
+// agreedBits is the prefix of c's neighbourhood: the median of what the three
+// nearest tell, but never so long that fewer than K are left. One bit less than
+// the survey covers means that even all of it are too few, more bits than an
+// incomplete one covers that c's part of the region has to be searched by itself.
+func (d *DHT) agreedBits(ctx context.Context, s *survey, c records.Coordinate) int {
+	all := d.contacts(s)
+	told := d.toldBits(ctx, s, nearest(all, c, 3))
+	agreed := median(told[0], told[1], told[2])
+	if !s.complete {
+		return min(max(agreed, s.region.bits+1), s.region.bits+2, maxPrefix) // a liar cannot send us deep at once
+	}
+	for agreed >= s.region.bits && agreed > 0 && count(all, regionOf(c, agreed)) < d.k {
+		agreed--
+	}
+	return agreed
+}
+
+// toldBits asks up to three nodes at once for their prefixes, unless they are
+// known. Our own stands in for whoever is missing or does not tell.
+func (d *DHT) toldBits(ctx context.Context, s *survey, near []contact) [3]int {
+	own := d.Prefix()
+	bits := [3]int{own, own, own}
+	var wg sync.WaitGroup
+	for i, c := range near {
+		if known, ok := s.told.get(c.id); ok {
+			bits[i] = known
+		} else if c.id != d.self.id && d.cfg.PrefixOf != nil {
+			wg.Go(func() { bits[i] = d.askBits(ctx, s, c.id, own) })
+		}
+	}
+	wg.Wait()
+	return bits
+}
+
+// askBits asks p for its prefix and remembers it with the survey, and so does it
+// remember that p told nothing of use.
+func (d *DHT) askBits(ctx context.Context, s *survey, p peer.ID, own int) int {
+	bounded, cancel := context.WithTimeout(ctx, tellTimeout)
+	defer cancel()
+	bits, err := d.cfg.PrefixOf(bounded, p)
+	if err != nil || bits < 0 || bits > maxPrefix {
+		d.cfg.Log.Debug("prefix not told", "peer_id", p, "bits", bits, "err", err)
+		bits = own
+	}
+	if ctx.Err() == nil {
+		s.told.set(p, bits)
+	}
+	return bits
+}
+
+// neighbourhood picks the members of c's region of the given bits.
+func (d *DHT) neighbourhood(s *survey, c records.Coordinate, bits int) Neighbourhood {
+	r := regionOf(c, bits)
+	chosen := make([]member, 0, len(s.members)+1)
+	for _, m := range s.members {
+		if r.holds(m.at) {
+			chosen = append(chosen, m)
+		}
+	}
+	if d.server && r.holds(d.self.at) {
+		chosen = append(chosen, member{contact: d.self}) // known since ever
+	}
+	slices.SortFunc(chosen, func(a, b member) int { return nearer(c, a.at, b.at) })
+	chosen = preferred(chosen, 4*d.k)
+	n := Neighbourhood{Bits: bits, Peers: make([]peer.ID, len(chosen))}
+	for i, m := range chosen {
+		n.Peers[i] = m.id
+	}
+	return n
+}
+
+// preferred keeps at most limit of members, which are sorted nearest first: the
+// nearest half, on which readers and writers agree, and of the rest those known
+// longest, so that a crowd of newcomers displaces nobody.
+func preferred(members []member, limit int) []member {
+	if len(members) <= limit {
+		return members
+	}
+	near, rest := members[:limit/2], slices.Clone(members[limit/2:])
+	slices.SortStableFunc(rest, func(a, b member) int { return a.since.Compare(b.since) })
+	oldest := map[peer.ID]bool{}
+	for _, m := range rest[:limit-len(near)] {
+		oldest[m.id] = true
+	}
+	kept := slices.Clone(near)
+	for _, m := range members[len(near):] {
+		if oldest[m.id] {
+			kept = append(kept, m)
+		}
+	}
+	return kept
+}
+
+// contacts is the members of a survey, and ourselves when we are one.
+func (d *DHT) contacts(s *survey) []contact {
+	all := make([]contact, 0, len(s.members)+1)
+	for _, m := range s.members {
+		all = append(all, m.contact)
+	}
+	if d.server && s.region.holds(d.self.at) {
+		all = append(all, d.self)
+	}
+	return all
+}
+
+// nearest is the n of contacts that are nearest to target, nearest first.
+func nearest(contacts []contact, target records.Coordinate, n int) []contact {
+	near := make([]contact, 0, n+1)
+	for _, c := range contacts {
+		i, _ := slices.BinarySearchFunc(near, c, func(a, b contact) int { return nearer(target, a.at, b.at) })
+		if i < n {
+			near = slices.Insert(near, i, c)[:min(len(near)+1, n)]
+		}
+	}
+	return near
+}
+
+// count is how many of contacts lie in r.
+func count(contacts []contact, r region) (n int) {
+	for _, c := range contacts {
+		if r.holds(c.at) {
+			n++
+		}
+	}
+	return n
+}
+
+// Forget notes that p failed: until it is found again it is in no neighbourhood.
+// Whether it is gone from the network too is looked into at once.
+func (d *DHT) Forget(p peer.ID) {
+	d.surveys.drop(contactOf(p))
+	d.tell(event{node: p, failed: true})
+}

@@ -1,0 +1,138 @@
+package dht
+
+import (
+	"context"
+	"crypto/sha256"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	kb "github.com/libp2p/go-libp2p-kbucket"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/starling-social/starling/records"
+)
+
+const (
+	// firstSamples is how many random keys are looked up before we are ready; later
+	// it is one a round.
+	firstSamples = 4
+
+	// A bucket is refreshed when nobody looked for it for so long, sooner when it
+	// is too thin for the prefix rule, and at most refreshWidth of them in a round.
+	refreshAge     = 20 * time.Minute
+	refreshThinAge = 2 * time.Minute
+	refreshWidth   = 2
+
+	// Nodes of the table that were not heard of for staleAge are pinged, staleWidth
+	// of them a round. The library would keep dead ones for hours.
+	staleAge   = 10 * time.Minute
+	staleWidth = 16
+)
+
+// estimate updates the size of the network: exactly when our surroundings are all
+// of it, else, in full rounds, from lookups of random keys, which nobody can choose
+// for us.
+func (k *keeper) estimate(ctx context.Context, ground region, found result, full bool) {
+	switch {
+	case ground.bits == 0 && found.complete:
+		k.size.count(len(found.contacts) + k.counted())
+		return
+	case !full:
+		return
+	}
+	samples := 1
+	if !k.joined {
+		samples = firstSamples
+	}
+	limit := max(20, 2*k.k)
+	for _, f := range k.lookups(ctx, slices.Repeat([]region{{}}, samples), limit) {
+		k.sample(f, limit)
+	}
+}
+
+// sample takes what a lookup of a random key found.
+func (k *keeper) sample(f lookup, limit int) {
+	all := slices.Clone(f.contacts)
+	if k.server {
+		all = append(all, k.self)
+	}
+	switch {
+	case f.silent():
+	case f.complete:
+		k.size.count(len(all))
+	case len(f.contacts) >= limit:
+		target := records.Coordinate(sha256.Sum256([]byte(f.key)))
+		sortByDistance(target, all)
+		distances := make([]float64, limit)
+		for i, c := range all[:limit] {
+			distances[i] = fraction(target, c.at)
+		}
+		k.size.sample(distances)
+	}
+}
+
+// refresh fills the buckets whose counts decide our prefix, and keeps them filled.
+func (k *keeper) refresh(ctx context.Context) {
+	var due []region
+	view := k.view()
+	now := k.cfg.Now()
+	for shared := range maxPrefix {
+		if view.size/math.Exp2(float64(shared+1)) < float64(k.k)/2 {
+			break // nobody expects k nodes that far down
+		}
+		age := refreshAge
+		if view.shared[shared] < 2*k.k {
+			age = refreshThinAge
+		}
+		if now.Sub(k.refreshed[shared]) < age || k.joined && len(due) == refreshWidth {
+			continue
+		}
+		k.refreshed[shared] = now
+		due = append(due, sibling(k.self.at, shared))
+	}
+	k.lookups(ctx, due, 2*k.k)
+}
+
+// A lookup is a search of a region from a random key in it.
+type lookup struct {
+	result
+	key string
+}
+
+// lookups searches regions at the same time. What fails is left out.
+func (k *keeper) lookups(ctx context.Context, regions []region, limit int) []lookup {
+	found := make([]lookup, len(regions))
+	failed := make([]bool, len(regions))
+	var wg sync.WaitGroup
+	for i, r := range regions {
+		wg.Go(func() {
+			key := keyIn(r)
+			res, err := k.wire.search(ctx, key, r.bits, limit)
+			found[i], failed[i] = lookup{result: res, key: key}, err != nil
+		})
+	}
+	wg.Wait()
+	kept := found[:0]
+	for i, f := range found {
+		if !failed[i] {
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
+
+// stale is the nodes of the table that were not heard of for the longest.
+func (k *keeper) stale() (ids []peer.ID) {
+	infos := k.wire.kad.RoutingTable().GetPeerInfos()
+	slices.SortFunc(infos, func(a, b kb.PeerInfo) int {
+		return a.LastSuccessfulOutboundQueryAt.Compare(b.LastSuccessfulOutboundQueryAt)
+	})
+	for _, p := range infos[:min(staleWidth, len(infos))] {
+		if time.Since(p.LastSuccessfulOutboundQueryAt) > staleAge {
+			ids = append(ids, p.Id)
+		}
+	}
+	return ids
+}
