@@ -37,20 +37,35 @@ func NormalizeTag(s string) (Tag, error) {
 }
 
 // foldRounds is more than any text needs: one to fold, one to see that nothing
-// changes any more, one for the few characters where folding undoes
-// normalisation or the other way round, and one to spare.
+// changes any more, one where folding and normalisation undo each other, and one
+// to spare.
 const foldRounds = 4
 
 // fold repeats normalisation until it changes nothing, and tells whether it got there.
 func fold(s string) (string, bool) {
 	for range foldRounds {
-		t := norm.NFKC.String(visible(cases.Fold().String(norm.NFKC.String(s))))
+		t := norm.NFKC.String(visible(caseFold(norm.NFKC.String(s))))
 		if t == s {
 			return t, true
 		}
 		s = t
 	}
 	return s, false
+}
+
+// caseFold is Unicode's full case folding. Cherokee folds to capitals, because
+// its small letters came later; the library's tables swap the two.
+func caseFold(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 0xab70 && r <= 0xabbf:
+			return r - 0xab70 + 0x13a0
+		case r >= 0x13f8 && r <= 0x13fd:
+			return r - 8
+		default:
+			return r
+		}
+	}, cases.Fold().String(s))
 }
 
 // visible takes out what Unicode calls default ignorable, such as joiners and
