@@ -239,6 +239,7 @@ func (c *conn) receive(segments []segment) {
 
 func (c *conn) take(s segment) {
 	switch s.kind {
+	case hello: // comes first and alone; see receive
 	case open:
 		c.streams[s.to] = struct{}{}
 		c.arrived = append(c.arrived, s.to)

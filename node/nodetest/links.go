@@ -73,7 +73,9 @@ type node struct {
 }
 
 // NewLinks returns links without nodes or faults. Inside a synctest bubble it belongs to that bubble.
+// Under the race detector it leaves the whole process one processor; see race.go.
 func NewLinks(cfg LinksConfig) *Links {
+	steady()
 	l := &Links{
 		cfg:   cfg.withDefaults(),
 		epoch: time.Now(),

@@ -133,11 +133,10 @@ func (s *stream) CloseRead() error {
 func (s *stream) CloseWrite() error {
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
-	switch s.writeErr {
-	case nil:
-	case errWriteClosed:
+	if errors.Is(s.writeErr, errWriteClosed) {
 		return nil
-	default:
+	}
+	if s.writeErr != nil {
 		return s.writeErr
 	}
 	s.writeErr = errWriteClosed

@@ -1,0 +1,6 @@
+//go:build !race
+
+package nodetest
+
+// steady is only needed under the race detector.
+func steady() {}
