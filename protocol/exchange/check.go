@@ -88,15 +88,16 @@ var (
 	errTooMany    = errors.New("more than one put can displace")
 )
 
-// heldInstead is the version that the peer has: ours, or a newer one.
+// heldInstead is the version that the peer has: ours, or a newer one. Of a
+// record that belongs below the peer may have a newer version as a witness.
 func (c checker) heldInstead(put records.Put, s records.Status, m *pb.Outcome, held []*records.Record, errs []error) (*records.Record, error) {
 	switch {
-	case s != records.Have && m.Held != nil:
+	case s == records.Stored && m.Held != nil:
 		return nil, errOutOfPlace
-	case s != records.Have:
-		return nil, nil
-	case m.Held == nil:
+	case s == records.Have && m.Held == nil:
 		return put.Record, nil
+	case m.Held == nil:
+		return nil, nil
 	}
 	r, err := pick(m.GetHeld(), held, errs)
 	if err != nil {

@@ -597,7 +597,7 @@ func (x *PutReply) GetOutcomes() []*Outcome {
 type Outcome struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Verdict       Verdict                `protobuf:"varint,1,opt,name=verdict,proto3,enum=starling.exchange.v1.Verdict" json:"verdict,omitempty"`
-	Held          *uint32                `protobuf:"varint,2,opt,name=held,proto3,oneof" json:"held,omitempty"`            // index into records
+	Held          *uint32                `protobuf:"varint,2,opt,name=held,proto3,oneof" json:"held,omitempty"`            // index into records: the newer version, in the bucket or, when it belongs below, a witness
 	Displaced     []uint32               `protobuf:"varint,3,rep,packed,name=displaced,proto3" json:"displaced,omitempty"` // indices into records: these belong to a child now
 	Bound         *Position              `protobuf:"bytes,4,opt,name=bound,proto3" json:"bound,omitempty"`                 // absent where buckets hold nothing
 	Refusal       *Refusal               `protobuf:"bytes,5,opt,name=refusal,proto3" json:"refusal,omitempty"`
