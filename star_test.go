@@ -25,12 +25,12 @@ var law = star.Law{
 	Arrows: map[string][]string{
 		"cmd":               {"node", "node/api", "records"},
 		"node/api":          {"node", "records"},
-		"node/nodetest":     {"node", "records"},
+		"node/nodetest":     {"node", "datastore", "records"}, // simulated nodes keep their store in memory
 		"node":              {"protocol/dht", "protocol/exchange", "protocol/gossip", "datastore", "protocol", "records"},
 		"protocol/dht":      {"protocol", "records"},
 		"protocol/exchange": {"protocol", "protocol/pb", "records", "records/wire"},
 		"protocol/gossip":   {"protocol", "records"},
-		"protocol":          {"records", "records/wire"},
+		"protocol":          {"protocol/pb", "records", "records/wire"},
 		"protocol/pb":       {},
 		"datastore":         {"records", "records/wire"},
 		"records":           {"records/pb", "records/wire"}, // nobody else decodes a payload: that is the door's work
