@@ -253,6 +253,16 @@ func (w *world) announce(m *member, text string, tags ...records.Tag) *records.R
 	return r
 }
 
+// posts has all members in turn announce n posts in all.
+func (w *world) posts(n int, every time.Duration) (all []*records.Record) {
+	w.Helper()
+	for i := range n {
+		all = append(all, w.announce(w.members[i%len(w.members)], fmt.Sprint(i), birds))
+		elapse(every)
+	}
+	return all
+}
+
 // ear collects what a subscription hears.
 type ear struct {
 	sub *gossip.Subscription

@@ -29,6 +29,8 @@ const (
 	// maxStrangeTopics is how many unknown topics a message may name before it counts as an offence. Not zero: a later
 	// version may have topics that we do not know.
 	maxStrangeTopics = 16
+	// maxAsked is how many posts one peer can make us ask for, by offering them, in one heartbeat.
+	maxAsked = 1024
 	// maxBackoff bounds how long a peer can have itself kept out of a mesh, since pubsub remembers it for as long. An
 	// honest peer asks for a minute.
 	maxBackoff = 10 * time.Minute
@@ -80,8 +82,7 @@ func parameters() pubsub.GossipSubParams {
 	p.HistoryGossip = 2
 	p.HistoryLength = 6
 	p.GossipRetransmission = 2
-	// Ids that one peer can make us ask for, in one heartbeat.
-	p.MaxIHaveLength = 2048
+	p.MaxIHaveLength = maxAsked
 	// pubsub counts every control message here, not only offers.
 	p.MaxIHaveMessages = 256
 	// What it can make us remember not to send it: 8,000 ids.

@@ -17,10 +17,11 @@ var ErrBusy = errors.New("queues to the relays are full")
 const (
 	// roomForAll is how long it waits for every one of them.
 	roomForAll = 250 * time.Millisecond
-	// roomForHalf is how long it waits for half of them, so that a few slow or hostile readers do not hold up
-	// everybody's posts: what they do not take they are offered by others.
+	// roomForHalf is how long it waits for half of them. A few slow or hostile readers are not to hold up everybody's
+	// posts: what they do not take they are offered by others.
 	roomForHalf = 10 * time.Second
-	// stalled is how long a queue may stand still before nobody waits for it. pubsub cuts such a peer off after 30 s.
+	// stalled is how long a queue may stand still before nobody waits for it, if others have room. pubsub cuts such a peer off after
+	// 30 s.
 	stalled = 2 * time.Second
 )
 
@@ -114,22 +115,41 @@ func (m *meter) backlogs() (messages, full int) {
 	return messages, full
 }
 
-// admit waits until there is room in the queues to the given peers.
+// admit waits until there is room in the queues to the given peers: in all that still move, or after a while in most.
 func (m *meter) admit(ctx context.Context, peers []peer.ID) error {
 	began := time.Now()
 	for {
-		full, less := m.full(peers, time.Now())
+		free, slow, less := m.look(peers, time.Now())
 		waited := time.Since(began)
 		switch {
-		case full == 0, waited >= roomForAll && 2*full <= len(peers):
+		case free == len(peers), free > 0 && slow == 0, free > 0 && free >= slow && waited >= roomForAll:
 			return nil
 		case waited >= roomForHalf:
-			return fmt.Errorf("%w: %d of %d", ErrBusy, full, len(peers))
+			return fmt.Errorf("%w: %d of %d", ErrBusy, len(peers)-free, len(peers))
 		}
 		if err := m.wait(ctx, less, waited); err != nil {
 			return err
 		}
 	}
+}
+
+// look counts the queues with room, and those without that still move, and says when to look again.
+func (m *meter) look(peers []peer.ID, now time.Time) (free, slow int, less <-chan struct{}) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range peers {
+		q, ok := m.queues[p]
+		switch {
+		case !ok || q.waiting < sendRoom:
+			free++
+		case now.Sub(q.moved) < stalled:
+			slow++
+		}
+	}
+	if m.less == nil {
+		m.less = make(chan struct{})
+	}
+	return free, slow, m.less
 }
 
 // wait returns when a queue got shorter or the time has come to be content with less.
@@ -148,20 +168,4 @@ func (m *meter) wait(ctx context.Context, less <-chan struct{}, waited time.Dura
 	case <-ctx.Done():
 		return fmt.Errorf("wait for room in the queues to the relays: %w", ctx.Err())
 	}
-}
-
-// full counts the queues without room that still move, and says when to look again.
-func (m *meter) full(peers []peer.ID, now time.Time) (int, <-chan struct{}) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	n := 0
-	for _, p := range peers {
-		if q, ok := m.queues[p]; ok && q.waiting >= sendRoom && now.Sub(q.moved) < stalled {
-			n++
-		}
-	}
-	if m.less == nil {
-		m.less = make(chan struct{})
-	}
-	return n, m.less
 }

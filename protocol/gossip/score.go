@@ -10,18 +10,19 @@ import (
 // Thresholds of a peer's score. Below 0 it is in no mesh: whatever it is pushed it gets late, by name. A free-rider stands
 // between -30 and -20 and stays at that; the rest is for offences.
 const (
-	noOffers  = -40  // offers by name are neither made nor taken: 2 offences, or 1 by a free-rider
-	noPosts   = -80  // own posts are not sent there: 3 offences
-	noHearing = -120 // nothing is heard: 4 offences
+	noOffers   = -40  // offers by name are neither made nor taken: 2 offences, or 1 by a free-rider
+	noPosts    = -80  // own posts are not sent there: 3 offences
+	noHearing  = -120 // nothing is heard: 4 offences
 	noExchange = 1000 // above every score: peers that a peer names are never dialled
 )
 
-// P7, what pubsub itself holds against a peer: coming back to a mesh too early, and offers by name not kept. An overloaded
-// honest peer may break a few promises a second and stays above noOffers; a flood of ten a second ends below noHearing.
+// P7, what pubsub itself holds against a peer: coming back to a mesh too early, and posts offered by name and not given.
+// An honest peer makes one offer a heartbeat, so one that is too busy to keep any is counted 65 at most and is no longer
+// asked; one that makes three a second is counted three times as many, and is not heard.
 const (
 	misbehaviourWeight    = -0.1
-	misbehaviourThreshold = 20
-	misbehaviourFor       = time.Minute
+	misbehaviourThreshold = 40
+	misbehaviourFor       = 5 * time.Minute
 )
 
 // colocationWeight is what the square of the peers too many at one address costs each of them.

@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -27,7 +28,7 @@ type Subscription struct {
 
 // Subscribe begins to hear the posts with any of the given tags, until ctx ends or Close is called. It returns when the
 // node listens on their shards and is connected to a relay of each, or could not find one in some seconds; then it goes
-// on trying. What arrives meanwhile and later waits to be taken, up to a limit.
+// on trying. What arrives from then on waits to be taken, up to a limit.
 func (g *Gossip) Subscribe(ctx context.Context, tags ...records.Tag) (*Subscription, error) {
 	if err := g.running(ctx); err != nil {
 		return nil, fmt.Errorf("subscribe: %w", err)
@@ -37,14 +38,15 @@ func (g *Gossip) Subscribe(ctx context.Context, tags ...records.Tag) (*Subscript
 	if len(tags) > 1 {
 		s.recent = newRecent()
 	}
+	// Relays first: pubsub joins the meshes of those it knows at once, and of others a heartbeat later.
+	g.reachAll(ctx, tags)
 	g.index.add(s)
-	if err := s.listen(); err != nil {
+	if err := cmp.Or(ctx.Err(), s.listen()); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("subscribe: %w", err)
 	}
 	context.AfterFunc(ctx, s.end)
 	g.links.poke()
-	g.reachAll(ctx, s.shards)
 	return s, nil
 }
 
@@ -117,14 +119,14 @@ func (s *Subscription) offer(r *records.Record) {
 	}
 }
 
-// reachAll looks for relays of several shards at once.
-func (g *Gossip) reachAll(ctx context.Context, shards []byte) {
+// reachAll looks for relays of the shards of several tags at once.
+func (g *Gossip) reachAll(ctx context.Context, tags []records.Tag) {
 	var group errgroup.Group
 	group.SetLimit(dialsAtOnce)
-	for _, shard := range shards {
+	for _, tag := range tags {
 		group.Go(func() error {
-			if err := g.reach(ctx, shard); err != nil {
-				g.log.Debug("subscribed without a relay", "shard", shard, "error", err)
+			if err := g.reach(ctx, protocol.ShardOf(tag)); err != nil {
+				g.log.Debug("subscribe without a relay", "tag", tag, "error", err)
 			}
 			return nil
 		})

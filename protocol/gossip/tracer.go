@@ -61,8 +61,10 @@ func (t *tracer) RejectMessage(msg *pubsub.Message, reason string) {
 
 func (t *tracer) SendRPC(_ *pubsub.RPC, p peer.ID) { t.meter.queued(p, time.Now()) }
 
-func (t *tracer) DropRPC(rpc *pubsub.RPC, _ peer.ID) {
-	t.counts.unsent.Add(uint64(len(rpc.GetPublish())))
+func (t *tracer) DropRPC(rpc *pubsub.RPC, p peer.ID) {
+	if t.meter.isOpen(p) { // else there is nobody to send to
+		t.counts.unsent.Add(uint64(len(rpc.GetPublish())))
+	}
 }
 
 func (t *tracer) Join(string)                          {}

@@ -1,0 +1,297 @@
+package gossip_test
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	pb "github.com/libp2p/go-libp2p-pubsub/pb"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/starling-social/starling/node/nodetest"
+	"github.com/starling-social/starling/protocol/gossip"
+	"github.com/starling-social/starling/records"
+)
+
+// exchangeTime is enough for a few round trips.
+const exchangeTime = time.Second
+
+// What no honest node passes on is passed on by nobody, and costs who sent it its standing.
+func TestGossip_refuses(t *testing.T) {
+	future := func(w *world) []byte {
+		return w.postAt(w.members[0], time.Now().Add(records.MaxAhead+90*time.Second), "later", birds).Bytes()
+	}
+	for name, data := range map[string]func(w *world) []byte{
+		"forged": func(w *world) []byte {
+			b := append([]byte(nil), w.post(w.members[0], "mine", birds).Bytes()...)
+			b[len(b)-1] ^= 1
+			return b
+		},
+		"misplaced":     func(w *world) []byte { return w.post(w.members[0], "elsewhere", stones).Bytes() },
+		"without a tag": func(w *world) []byte { return w.post(w.members[0], "nowhere").Bytes() },
+		"future":        future,
+		"stale": func(w *world) []byte {
+			return w.postAt(w.members[0], time.Now().Add(-4*time.Minute), "old", birds).Bytes()
+		},
+		"empty":          func(*world) []byte { return nil },
+		"too large":      func(*world) []byte { return make([]byte, records.MaxRecord+1) },
+		"other network":  foreign,
+		"not a post":     func(w *world) []byte { return w.follow().Bytes() },
+		"trailing bytes": func(w *world) []byte { return append(w.post(w.members[0], "more", birds).Bytes(), 0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, nodetest.LinksConfig{}, func(w *world) {
+				w.relays = only(3, birds)
+				w.add(3)
+				w.weave(1)
+				ears := []*ear{w.listen(w.members[0], birds), w.listen(w.members[1], birds)}
+				s := w.stranger(false)
+				before := w.members[1].Stats()
+				s.call(w.members[0]).say(w.publish(data(w), birds))
+				elapse(exchangeTime)
+				wantOnce(w, ears, nil)
+				if got := w.members[0].Standing(s.host.ID()); got >= 0 {
+					t.Errorf("standing of who sent it: %v", got)
+				}
+				if after := w.members[1].Stats(); after.Rejected != before.Rejected || after.Delivered != before.Delivered {
+					t.Errorf("it was passed on: %+v", after)
+				}
+			})
+		})
+	}
+}
+
+// A record whose proof of work was damaged is refused for that, before anybody looks at its signature.
+func TestGossip_refusesTooLittleWork(t *testing.T) {
+	inWorld(t, nodetest.LinksConfig{}, func(w *world) {
+		network, err := records.NewNetwork("costly", records.Params{WorkBits: 8, Neighbourhood: 4, Capacity: 64})
+		w.must(err)
+		w.network = network
+		w.relays = only(2, birds)
+		w.add(2)
+		w.weave(0)
+		e := w.listen(w.members[1], birds)
+		b := append([]byte(nil), w.post(w.members[0], "cheap", birds).Bytes()...)
+		nonce := len(b) - 64 - 2 - 1 // before the signature and its header
+		for _, err := records.Open(b, network, time.Now()); !errors.Is(err, records.ErrWork); _, err = records.Open(b, network, time.Now()) {
+			b[nonce]++
+		}
+		s := w.stranger(false)
+		s.call(w.members[0]).say(w.publish(b, birds))
+		elapse(exchangeTime)
+		wantOnce(w, []*ear{e}, nil)
+		if got := w.members[0].Standing(s.host.ID()); got >= 0 {
+			t.Errorf("standing of who sent it: %v", got)
+		}
+	})
+}
+
+// A peer that goes on sending forged posts is heard no more after four, also if it refuses our stream, for which pubsub
+// itself gives no score at all.
+func TestGossip_ignoresWhoForges(t *testing.T) {
+	for _, mute := range []bool{false, true} {
+		t.Run(fmt.Sprintf("mute=%v", mute), func(t *testing.T) {
+			inWorld(t, nodetest.LinksConfig{}, func(w *world) {
+				w.relays = only(2, birds)
+				w.add(2)
+				w.weave(0)
+				s := w.stranger(mute)
+				l := s.call(w.members[0])
+				for i := range 1000 {
+					b := append([]byte(nil), w.post(w.members[0], fmt.Sprint(i), birds).Bytes()...)
+					b[len(b)-1] ^= 1
+					l.say(w.publish(b, birds))
+					if i < 10 {
+						elapse(100 * time.Millisecond)
+					}
+				}
+				elapse(exchangeTime)
+				if n := w.members[0].Stats().Rejected; n > 4 {
+					t.Errorf("%d forged posts were verified, want at most 4", n)
+				}
+			})
+		})
+	}
+}
+
+// A million topics are named to a node, many in a message and few in a message. Its memory does not grow, and who named
+// many at once is heard no more.
+func TestGossip_subscriptionFlood(t *testing.T) {
+	inWorld(t, nodetest.LinksConfig{}, func(w *world) {
+		w.relays = only(2, birds)
+		w.add(2)
+		w.weave(0)
+		loud, sly := w.stranger(false).call(w.members[0]), w.stranger(true).call(w.members[0])
+		before := heap()
+		n := 0
+		name := func() *string { n++; return proto.String(fmt.Sprintf("topic/%08d", n)) }
+		for n < 1_000_000 {
+			rpc := &pb.RPC{}
+			for len(rpc.GetSubscriptions()) < 700 {
+				rpc.Subscriptions = append(rpc.Subscriptions, subscribe(name()).GetSubscriptions()...)
+			}
+			loud.say(rpc)
+			rpc = &pb.RPC{}
+			for len(rpc.GetSubscriptions()) < 16 {
+				rpc.Subscriptions = append(rpc.Subscriptions, subscribe(name()).GetSubscriptions()...)
+			}
+			sly.say(rpc)
+		}
+		elapse(exchangeTime)
+		if grown := heap() - before; grown > 8<<20 {
+			t.Errorf("the heap grew by %d bytes", grown)
+		}
+		if got := w.members[0].Standing(loud.s.host.ID()); got >= gossip.NoHearing {
+			t.Errorf("standing of the loud one: %v", got)
+		}
+		e := w.listen(w.members[1], birds)
+		r := w.announce(w.members[0], "still here", birds)
+		elapse(exchangeTime)
+		wantOnce(w, []*ear{e}, []*records.Record{r})
+	})
+}
+
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// Grafts for topics that nobody relays or that do not exist, and grafts by peers that refuse our stream, which pubsub
+// would keep in the mesh for ever, give no place in a mesh.
+func TestGossip_graftsWithoutRight(t *testing.T) {
+	inWorld(t, nodetest.LinksConfig{}, func(w *world) {
+		w.relays = only(2, birds)
+		w.add(2)
+		w.weave(0)
+		heard := w.stranger(false)
+		l := heard.call(w.members[0])
+		l.say(subscribe(w.topic(stones)), graft(w.topic(stones), proto.String(""), proto.String("\xff\xfe"), proto.String("no/such/topic")))
+		for range 20 {
+			w.stranger(true).call(w.members[0]).say(subscribe(w.topic(birds)), graft(w.topic(birds)))
+		}
+		elapse(3 * time.Second)
+		r := w.announce(w.members[1], "hello", birds)
+		elapse(exchangeTime)
+		if n := heard.count(posts); n != 0 {
+			t.Errorf("a peer in no mesh was sent %d posts", n)
+		}
+		if s := w.members[0].Stats(); s.Delivered != 1 || s.Unsent != 0 {
+			t.Errorf("%s went to peers that take nothing: %+v", r.ID(), s)
+		}
+	})
+}
+
+// A peer asks to be left out of the mesh for 300 years, or for longer than a duration can say, and offers peers to dial.
+// It is grafted again once the longest time that anybody may ask for is over, and nobody was dialled.
+func TestGossip_pruneForEver(t *testing.T) {
+	for _, backoff := range []uint64{0, 1 << 33, 1 << 63, 1<<64 - 1} {
+		t.Run(fmt.Sprint(backoff), func(t *testing.T) {
+			inWorld(t, nodetest.LinksConfig{}, func(w *world) {
+				w.relays = only(2, birds)
+				w.add(2)
+				w.weave(0)
+				s, victim := w.stranger(false), w.stranger(false)
+				l := s.call(w.members[0])
+				l.say(subscribe(w.topic(birds)))
+				elapse(3 * time.Second)
+				if s.count(grafts) != 1 {
+					t.Fatalf("grafted %d times, want once", s.count(grafts))
+				}
+				l.say(control(&pb.ControlMessage{Prune: []*pb.ControlPrune{{
+					TopicID: w.topic(birds), Backoff: &backoff, Peers: []*pb.PeerInfo{{PeerID: []byte(victim.host.ID())}},
+				}}}))
+				elapse(gossip.MaxBackoff + time.Minute)
+				if s.count(grafts) < 2 {
+					t.Error("not grafted again")
+				}
+				if n := len(w.members[0].host.Network().ConnsToPeer(victim.host.ID())); n != 0 {
+					t.Error("a peer was dialled because another named it")
+				}
+			})
+		})
+	}
+}
+
+// A peer offers by name thousands of posts that do not exist. It is asked for a bounded
+// number a second, and not at all for a while when it gives none.
+func TestGossip_offersFlood(t *testing.T) {
+	inWorld(t, nodetest.LinksConfig{}, func(w *world) {
+		w.relays = only(2, birds)
+		w.add(2)
+		w.weave(0)
+		s := w.stranger(false)
+		l := s.call(w.members[0])
+		l.say(subscribe(w.topic(birds)))
+		before, n := heap(), 0
+		for range 60 {
+			for range 40 {
+				offer := &pb.ControlIHave{TopicID: w.topic(birds)}
+				for range 500 {
+					n++
+					offer.MessageIDs = append(offer.MessageIDs, fmt.Sprintf("%020d", n))
+				}
+				l.say(control(&pb.ControlMessage{Ihave: []*pb.ControlIHave{offer}}))
+			}
+			elapse(time.Second)
+		}
+		asked := s.count(wishes)
+		t.Logf("asked for %d of %d", asked, n)
+		if asked > 40*gossip.MaxIDsAsked { // heartbeats of 60
+			t.Errorf("asked for %d posts that do not exist", asked)
+		}
+		if grown := heap() - before; grown > 32<<20 {
+			t.Errorf("the heap grew by %d bytes", grown)
+		}
+		if s.count(posts) != 0 {
+			t.Error("unexpected posts")
+		}
+	})
+}
+
+// A hundred requests for the same post are answered a few times; a thousand refusals of posts cost little.
+func TestGossip_wishesAreBounded(t *testing.T) {
+	inWorld(t, nodetest.LinksConfig{}, func(w *world) {
+		w.relays = only(2, birds)
+		w.add(2)
+		w.weave(0)
+		s := w.stranger(false)
+		l := s.call(w.members[0])
+		r := w.announce(w.members[0], "hello", birds)
+		elapse(exchangeTime)
+		id := gossip.MessageID(&pb.Message{Data: r.Bytes(), Topic: w.topic(birds)})
+		for range 100 {
+			l.say(control(&pb.ControlMessage{Iwant: []*pb.ControlIWant{{MessageIDs: []string{id, id, id}}}}))
+		}
+		for range 1000 {
+			l.say(control(&pb.ControlMessage{Idontwant: []*pb.ControlIDontWant{{MessageIDs: []string{"a", "b", ""}}}}))
+		}
+		elapse(exchangeTime)
+		if n := s.count(posts); n > 3 {
+			t.Errorf("sent %d times", n)
+		}
+	})
+}
+
+func foreign(w *world) []byte {
+	network, err := records.TestNetwork("other")
+	w.must(err)
+	here := w.network
+	defer func() { w.network = here }()
+	w.network = network
+	return w.post(w.members[0], "abroad", birds).Bytes()
+}
+
+// follow is a record that is not a post.
+func (w *world) follow() *records.Record {
+	now := records.MillisOf(time.Now())
+	r, err := records.Seal(w.Context(), w.network, records.AuthorSigner(w.members[0].author), records.Draft{
+		Head: records.FollowHead{Followed: w.members[1].author.User()}, Created: now, Rev: records.RevAt(now), Body: []byte{},
+	})
+	w.must(err)
+	return r
+}
