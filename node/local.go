@@ -2,8 +2,11 @@ package node
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"iter"
+	"math/bits"
+	"slices"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -34,16 +37,36 @@ func (n *Node) fetch(ctx context.Context, p peer.ID, queries []records.Query) ([
 	return out, nil
 }
 
-// members are the nodes responsible for a place, nearest first.
+// members are the nodes responsible for a place, nearest first. Neighbours need
+// not agree on how large their neighbourhood is, so those of the place's region
+// who are known to hold less of it, and not this place, are left out.
 func (n *Node) members(ctx context.Context, p records.Place) ([]peer.ID, error) {
-	hood, err := n.dht.Members(ctx, p.Coordinate())
+	c := p.Coordinate()
+	hood, err := n.dht.Members(ctx, c)
 	if err != nil {
 		return nil, err
+	}
+	holders := slices.DeleteFunc(slices.Clone(hood.Peers), func(m peer.ID) bool {
+		held, known := n.client.KnownPrefix(m)
+		return known && sharedBits(sha256.Sum256([]byte(m)), c) < held
+	})
+	if len(holders) > 0 {
+		return holders, nil
 	}
 	if len(hood.Peers) == 0 {
 		return nil, fmt.Errorf("neighbourhood of %s is empty", p)
 	}
 	return hood.Peers, nil
+}
+
+// sharedBits is how many leading bits two coordinates have in common.
+func sharedBits(a, b records.Coordinate) int {
+	for i := range a {
+		if x := a[i] ^ b[i]; x != 0 {
+			return 8*i + bits.LeadingZeros8(x)
+		}
+	}
+	return 8 * len(a)
 }
 
 // follow hears what arrives at a root from a member, perhaps ourselves.

@@ -180,8 +180,12 @@ type descent struct {
 	at     records.Place // where it is put next, or came to rest
 	put    int           // index of this round's put
 	last   tally
+	again  int // rounds repeated because members were lost
 	done   bool
 }
+
+// maxAgain bounds looking for the members of one place anew.
+const maxAgain = 3
 
 // alongside are the puts that go with the first one. Followers listen at the
 // roots of users, mentions and threads, so every version passes there; and a
@@ -209,6 +213,8 @@ func (d *descent) learn(t tally) {
 	child := d.at.ChildFor(d.record)
 	need := majority(t.members)
 	switch {
+	case t.stored+t.below < need && t.lost > 0 && d.again < maxAgain:
+		d.again++ // the members are others now: find them
 	case t.stored >= need, child == d.at, t.stored+t.below < need:
 		d.done = true
 	default:

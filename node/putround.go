@@ -14,12 +14,13 @@ import (
 
 // tally counts what the members of one place did with one put.
 type tally struct {
-	members   int // asked
+	members   int // asked, without those who are none
 	answered  int
 	stored    int // have it on disk
 	below     int // say that it belongs below, and bear witness
 	bound     records.Position
 	displaced map[records.ID]*records.Record
+	lost      int   // did not answer, or said that the place is not theirs to hold
 	refused   error // the last refusal
 }
 
@@ -115,13 +116,27 @@ func (n *Node) count(tallies []tally, a putAnswer) {
 		n.unreachable(a.peer, a.err)
 		for _, i := range a.indices {
 			tallies[i].answered++
+			tallies[i].lost++
 			tallies[i].refused = fmt.Errorf("member %s: %w", a.peer, a.err)
 		}
 		return
 	}
 	for k, i := range a.indices {
 		tallies[i].add(a.results[k])
+		if notMember(a.results[k].Err) {
+			tallies[i].lost++
+			tallies[i].members-- // it never was one
+			tallies[i].answered--
+			n.dht.Moved(a.peer)
+		}
 	}
+}
+
+// notMember tells whether a member refused because it holds another region than we
+// believed: its prefix has changed.
+func notMember(err error) bool {
+	var r *exchange.Refusal
+	return errors.As(err, &r) && r.Code == exchange.NotAMember
 }
 
 // unreachable notes that a member did not answer, so that the next lookup may

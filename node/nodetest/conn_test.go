@@ -79,16 +79,17 @@ func TestDial_failures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, nodetest.LinksConfig{}, func(t *testing.T, l *nodetest.Links) {
-				listen(t, l, newTransport(t, l, 1, nil, nil), 1)
-				limits := new(countingLimits)
+				near, far := new(countingLimits), new(countingLimits)
+				listen(t, l, newTransport(t, l, 1, far, nil), 1)
 				var err error
 				d := took(func() {
-					_, err = newTransport(t, l, 0, limits, nil).Dial(t.Context(), c.at(l), peerID(t, c.peer))
+					_, err = newTransport(t, l, 0, near, nil).Dial(t.Context(), c.at(l), peerID(t, c.peer))
 				})
 				if !c.want(err) || d != c.took {
 					t.Errorf("dial failed after %v, want %v: %v", d, c.took, err)
 				}
-				limits.mustBeFree(t)
+				near.mustBeFree(t)
+				far.mustBeFree(t)
 			})
 		})
 	}

@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 
 	"github.com/starling-social/starling/datastore"
-	"github.com/starling-social/starling/node"
+	starling "github.com/starling-social/starling/node"
 	"github.com/starling-social/starling/records"
 )
 
@@ -23,7 +24,7 @@ type Config struct {
 	Network records.Network // zero: a test network with neighbourhoods of 4
 	Links   LinksConfig     // zero: 25 ms each way, no loss
 	Log     *slog.Logger    // nil discards
-	Tune    func(i int, c *node.Config)
+	Tune    func(i int, c *starling.Config)
 }
 
 // Network is a network of whole nodes on [Links], in virtual time. Make and use
@@ -40,11 +41,12 @@ type Network struct {
 
 // Node is one node of a simulated network.
 type Node struct {
-	*node.Node
+	*starling.Node
 	Index int
 
 	stop  context.CancelFunc
 	ended chan error
+	gone  bool // stopped or killed
 }
 
 // readyTime bounds, in virtual time, how long a node may take to join.
@@ -78,7 +80,7 @@ func (n *Network) Start() *Node {
 	n.t.Helper()
 	i := len(n.Nodes)
 	c := n.nodeConfig(i)
-	made, err := node.New(c)
+	made, err := starling.New(c)
 	if err != nil {
 		n.t.Fatalf("make node %d: %v", i, err)
 	}
@@ -89,7 +91,7 @@ func (n *Network) Start() *Node {
 	return x
 }
 
-func (n *Network) nodeConfig(i int) node.Config {
+func (n *Network) nodeConfig(i int) starling.Config {
 	n.t.Helper()
 	identity, _, err := crypto.GenerateEd25519Key(rand.Reader)
 	if err != nil {
@@ -99,7 +101,7 @@ func (n *Network) nodeConfig(i int) node.Config {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	c := node.Default()
+	c := starling.Default()
 	c.Identity, c.Person, c.Network = identity, person, n.network
 	c.Store = datastore.OpenMemory(n.network)
 	c.DoorSize = 256
@@ -142,6 +144,61 @@ func (n *Network) WaitReady() {
 	}
 }
 
+// settleTime bounds, in virtual time, how long routing may take to come to rest.
+const settleTime = 5 * time.Minute
+
+// Settle waits until every running node knows how large the network is, within a
+// fifth, and no node's prefix has changed for ten seconds.
+func (n *Network) Settle() {
+	n.t.Helper()
+	var last []int
+	for calm, waited := 0, time.Duration(0); calm < 10; waited += time.Second {
+		if waited > settleTime {
+			n.t.Fatalf("network has not settled after %s: prefixes %v, sizes %v", settleTime, last, n.sizes())
+		}
+		time.Sleep(time.Second) // virtual
+		if now := n.prefixes(); slices.Equal(now, last) && n.sized() {
+			calm++
+		} else {
+			calm, last = 0, now
+		}
+	}
+}
+
+// Running are the nodes that have not been stopped or killed.
+func (n *Network) Running() (out []*Node) {
+	for _, x := range n.Nodes {
+		if !x.gone {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+func (n *Network) prefixes() (out []int) {
+	for _, x := range n.Running() {
+		out = append(out, x.Status().Prefix)
+	}
+	return out
+}
+
+func (n *Network) sizes() (out []float64) {
+	for _, x := range n.Running() {
+		out = append(out, x.Status().Size)
+	}
+	return out
+}
+
+func (n *Network) sized() bool {
+	want := float64(len(n.Running()))
+	for _, got := range n.sizes() {
+		if got < want*0.8 || got > want*1.2 {
+			return false
+		}
+	}
+	return true
+}
+
 // Kill makes a node vanish without a goodbye and then takes its goroutines away.
 func (n *Network) Kill(i int) {
 	n.t.Helper()
@@ -169,6 +226,7 @@ func (n *Network) StopAll() {
 func (n *Network) end(x *Node) {
 	n.t.Helper()
 	x.stop()
+	x.gone = true
 	err := <-x.ended
 	x.ended <- nil // the next to ask
 	if err != nil && !errors.Is(err, context.Canceled) {

@@ -24,7 +24,7 @@ const maxSegment = 16 << 10
 
 // segment is a message between the ends of a connection.
 type segment struct {
-	at   time.Duration // when it arrives
+	at   time.Duration // when it arrives, unless one ahead of it does later
 	kind kind
 	n    uint32  // credit: bytes; reset, bye: the error code
 	to   *stream // open, data, credit, fin, reset: the stream at the receiving end
@@ -37,9 +37,8 @@ type wire struct {
 	to   *conn
 
 	mu    sync.Mutex // protects all below
-	queue []segment  // from head on: not yet delivered, in order of arrival
+	queue []segment  // from head on: not yet delivered; none is before those ahead of it are
 	head  int
-	last  time.Duration // arrival of the latest segment
 	timer *time.Timer   // set for the first segment, unless running or not flowing
 	flow  flow
 	since time.Duration // not flowing: since when something has waited
@@ -56,8 +55,7 @@ func (w *wire) send(s segment) {
 		return
 	}
 	now := w.line.links.now()
-	w.last = max(w.last, w.line.pass(now, len(s.data)))
-	s.at = w.last
+	s.at = w.line.pass(now, len(s.data))
 	w.queue = append(w.queue, s)
 	if len(w.queue)-w.head > 1 {
 		return // whoever delivers those before will see to this one
@@ -163,9 +161,6 @@ func (w *wire) restart(was flow) {
 	arrival := again + w.line.links.describe(w.line.direction).Latency
 	for i := w.head; i < len(w.queue); i++ {
 		w.queue[i].at = max(w.queue[i].at, arrival)
-	}
-	if w.head < len(w.queue) {
-		w.last = w.queue[len(w.queue)-1].at
 	}
 	w.arm()
 }

@@ -73,7 +73,7 @@ func (c checker) outcome(put records.Put, m *pb.Outcome, held []*records.Record,
 	if o.Bound, err = c.bound(put, o.Status, m.GetBound()); err != nil {
 		return records.Outcome{}, violation("put at %s: bound: %w", put.Place, err)
 	}
-	if o.Displaced, err = displaced(put, o.Status, m.GetDisplaced(), held, errs); err != nil {
+	if o.Displaced, err = displaced(put, m.GetDisplaced(), held, errs); err != nil {
 		return records.Outcome{}, violation("put at %s: displaced: %w", put.Place, err)
 	}
 	return o, nil
@@ -128,11 +128,10 @@ func (c checker) bound(put records.Put, s records.Status, m *pb.Position) (recor
 // maxDisplaced is a full bucket's largest and the witness of its child.
 const maxDisplaced = 2
 
-// displaced are records of the place that belong to its children now.
-func displaced(put records.Put, s records.Status, indices []uint32, held []*records.Record, errs []error) (rs []*records.Record, err error) {
-	if s == records.Have && len(indices) > 0 {
-		return nil, errOutOfPlace
-	}
+// displaced are records of the place that belong to its children now. They may
+// come with any outcome: a newer version that the peer had from another of the
+// record's places can be what displaced them.
+func displaced(put records.Put, indices []uint32, held []*records.Record, errs []error) (rs []*records.Record, err error) {
 	if len(indices) > maxDisplaced {
 		return nil, errTooMany
 	}

@@ -115,11 +115,17 @@ func (c *Client) Status(ctx context.Context, p peer.ID) (Status, error) {
 // PrefixOf is how many leading bits of a coordinate the neighbourhood of p
 // shares: what p said with its last answer or, when that is long ago, says now.
 func (c *Client) PrefixOf(ctx context.Context, p peer.ID) (int, error) {
-	if h, ok := c.prefixes.Get(p); ok && time.Since(h.at) < prefixFresh {
-		return h.bits, nil
+	if bits, ok := c.KnownPrefix(p); ok {
+		return bits, nil
 	}
 	s, err := c.Status(ctx, p)
 	return s.Prefix, err
+}
+
+// KnownPrefix is what p said of its prefix with an answer that is not long ago.
+func (c *Client) KnownPrefix(p peer.ID) (bits int, ok bool) {
+	h, ok := c.prefixes.Get(p)
+	return h.bits, ok && time.Since(h.at) < prefixFresh
 }
 
 // note remembers the prefix that came with an answer of p.

@@ -1,0 +1,62 @@
+package node_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/starling-social/starling/node"
+	"github.com/starling-social/starling/node/nodetest"
+	"github.com/starling-social/starling/records"
+)
+
+// simulate runs a scenario on a settled network in virtual time. What a scenario
+// may take is bounded by ctx, in virtual time too.
+func simulate(t *testing.T, c nodetest.Config, scenario func(ctx context.Context, net *nodetest.Network)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		t.Logf("seed %d", c.Links.Seed)
+		net := nodetest.New(t, c)
+		net.Settle()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		scenario(ctx, net)
+	})
+}
+
+func publish(ctx context.Context, t *testing.T, x *nodetest.Node, d node.Draft) *records.Record {
+	t.Helper()
+	receipt, err := x.Publish(ctx, d)
+	if err != nil {
+		t.Fatalf("publish %.40q on node %d: %v", d.Text, x.Index, err)
+	}
+	return receipt.Record
+}
+
+// texts reads a timeline whole, by pages of the given size, and checks that it is
+// strictly newest first.
+func texts(ctx context.Context, t *testing.T, x *nodetest.Node, s node.Source, page int) (out []string) {
+	t.Helper()
+	var before, last records.Position
+	for {
+		n := 0
+		for r, err := range x.Timeline(ctx, s, node.Range{Limit: page, Before: before}) {
+			if err != nil {
+				t.Fatalf("timeline of %s on node %d: %v", s, x.Index, err)
+			}
+			pos := records.Position{Created: r.Created(), Key: r.ItemKey()}
+			if last != (records.Position{}) && pos.Compare(last) >= 0 {
+				t.Fatalf("timeline of %s on node %d is not newest first", s, x.Index)
+			}
+			last = pos
+			_, body, _ := r.Post()
+			out = append(out, body.Text)
+			n++
+		}
+		before = last
+		if n < page {
+			return out
+		}
+	}
+}
