@@ -5,7 +5,7 @@
 #
 #   docker build -t starling .
 #   docker run -d --name starling -v starling:/data -p 4001:4001 -p 4001:4001/udp starling
-#   docker exec starling /starling id --data /data
+#   docker exec starling /starling id
 
 # Built on the machine's own architecture, whatever the target's.
 FROM --platform=$BUILDPLATFORM golang:1.26.8-trixie AS build
@@ -32,6 +32,8 @@ COPY --from=build --chown=65532:65532 /out/data /data
 
 # Numbers, so that an orchestrator can see that it is not root.
 USER 65532:65532
+# For `run` and for every command started beside it.
+ENV STARLING_DATA=/data
 VOLUME /data
 # TCP and WebSocket; QUIC, WebTransport and WebRTC.
 EXPOSE 4001/tcp 4001/udp
@@ -39,6 +41,6 @@ EXPOSE 4001/tcp 4001/udp
 # A first start looks for a node key that solves the network's puzzle before it
 # answers: minutes on a small machine.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10m --start-interval=5s --retries=3 \
-    CMD ["/starling", "status", "--data", "/data"]
+    CMD ["/starling", "status"]
 ENTRYPOINT ["/starling"]
-CMD ["run", "--data", "/data"]
+CMD ["run"]
