@@ -23,7 +23,7 @@ const module = "github.com/starling-social/starling"
 // import what lies to its right too, where that speaks its language.
 var law = star.Law{
 	Arrows: map[string][]string{
-		"cmd":               {"node", "node/api", "records"},
+		"cmd":               {"node", "node/api", "node/testnet", "records"},
 		"node/api":          {"node", "records"},
 		"node/nodetest":     {"node", "datastore", "records"}, // simulated nodes keep their store in memory
 		"node":              {"protocol/dht", "protocol/exchange", "protocol/gossip", "datastore", "protocol", "records"},

@@ -120,6 +120,12 @@ func (c Config) Validate() error {
 	case len(c.Listen) == 0 && c.HostOptions == nil && !c.Client:
 		return fmt.Errorf("%w: no address to listen on", ErrConfig)
 	}
+	return c.CheckAddrs()
+}
+
+// CheckAddrs tells what is wrong with the addresses of c alone, so that a slip in
+// one is found before keys are made.
+func (c Config) CheckAddrs() error {
 	for _, list := range [][]string{c.Listen, c.Announce} {
 		if _, err := multiaddrs(list); err != nil {
 			return err

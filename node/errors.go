@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/starling-social/starling/datastore"
 	"github.com/starling-social/starling/records"
 )
 
@@ -17,4 +18,5 @@ var (
 	ErrManyTags  = fmt.Errorf("post has more than %d places (author, tags, mentions, thread)", records.MaxPlaces)
 	ErrNotSource = errors.New("not a timeline: want '#tag', a user (did:key:… or me) or a post id")
 	ErrStopped   = errors.New("node has stopped")
+	ErrLocked    = datastore.ErrLocked // another node runs on the data directory
 )

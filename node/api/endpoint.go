@@ -44,14 +44,22 @@ func Listen(addr string) (net.Listener, error) {
 		}
 		addr = "127.0.0.1:0"
 	}
-	if !loopback(addr) {
-		return nil, fmt.Errorf("%w, not %.80q", ErrNotLoopback, addr)
+	if err := CheckAddr(addr); err != nil {
+		return nil, err
 	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen for the API: %w; choose another with --api, or port 0 for any free one", err)
 	}
 	return l, nil
+}
+
+// CheckAddr tells whether Listen would take addr, if it is free.
+func CheckAddr(addr string) error {
+	if addr != "" && !loopback(addr) {
+		return fmt.Errorf("%w, not %.80q", ErrNotLoopback, addr)
+	}
+	return nil
 }
 
 func loopback(addr string) bool {

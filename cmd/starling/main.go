@@ -1,0 +1,146 @@
+// Command starling runs a node of a Starling network, and talks to the one that
+// runs: it publishes, reads and watches posts.
+//
+// It owns flags, files, signals and what is printed. What a node does is in package
+// node; how the commands reach it is in package node/api.
+//
+// With --json, standard output holds JSON lines and nothing else; everything for
+// people goes to standard error. The exit status is 0 when done, 1 when something
+// failed or is missing, 2 when the command line makes no sense, 3 when no node is
+// running, 4 when the data directory is in use.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/starling-social/starling/node"
+	"github.com/starling-social/starling/node/api"
+	"github.com/starling-social/starling/node/testnet"
+)
+
+// Exit statuses. They are relied upon by scripts.
+const (
+	exitDone       = 0
+	exitFailed     = 1 // or missing
+	exitUsage      = 2
+	exitNotRunning = 3
+	exitLocked     = 4
+)
+
+func main() {
+	signal.Ignore(syscall.SIGPIPE) // a closed pipe is a write that fails, see printer
+	os.Exit(execute(interruptible(), os.Args[1:]))
+}
+
+// stopBound is how long after the first ctrl-C the process is gone: requests have 3
+// seconds, the node needs less than one unless a disk or a peer hangs.
+const stopBound = 10 * time.Second
+
+// interruptible ends with the first ctrl-C or SIGTERM. The second one, or stopBound,
+// ends the process.
+func interruptible() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		late := time.NewTimer(stopBound)
+		select {
+		case <-signals:
+		case <-late.C:
+			fmt.Fprintf(os.Stderr, "starling: not stopped after %s, giving up\n", stopBound)
+		}
+		os.Exit(exitFailed)
+	}()
+	return ctx
+}
+
+// execute runs one command line and says how it went.
+func execute(ctx context.Context, args []string) int {
+	root, started := newRoot()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	switch {
+	case err == nil, errors.Is(err, errReaderGone):
+		return exitDone
+	case !*started: // cobra itself refuses: an unknown command, flag or number of arguments
+		err = usage("%w", err)
+	}
+	fmt.Fprintln(os.Stderr, "starling: "+printable(err.Error()))
+	return exitCode(err)
+}
+
+// newRoot is the tree of commands; started tells whether one of them was entered.
+func newRoot() (root *cobra.Command, started *bool) {
+	a := &app{out: newPrinter(os.Stdout)}
+	started = new(bool)
+	root = &cobra.Command{
+		Use:   "starling",
+		Short: "A peer-to-peer social network: publish, read and watch posts without a server",
+		Long: `Starling is a peer-to-peer social network. Every node is an equal: it keeps its
+share of everybody's posts and serves its owner.
+
+  starling run                        start your node, and leave it running
+  starling post 'Hello, #starling'    say something, in another terminal
+  starling timeline '#starling'       read what was said
+  starling watch '#starling'          hear what is being said
+
+Exit status: 0 done, 1 failed or missing, 2 usage, 3 no node running,
+4 data directory in use.`,
+		SilenceErrors: true, SilenceUsage: true,
+		PersistentPreRun: func(*cobra.Command, []string) { *started = true },
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.data, "data", "", "`directory` of keys and posts (default $STARLING_DATA, else the user's data directory)")
+	flags.BoolVar(&a.json, "json", false, "print JSON lines instead of text")
+	root.AddCommand(
+		newRun(a), newID(a), newPost(a), newEdit(a), newDelete(a), newTimeline(a), newWatch(a),
+		newPeers(a), newStatus(a), newVersion(a), newTestnet(a),
+	)
+	return root, started
+}
+
+// usageError is a command line that makes no sense.
+type usageError struct{ error }
+
+func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func exitCode(err error) int {
+	var bad usageError
+	var problem *api.Problem
+	switch {
+	case errors.As(err, &bad),
+		errors.Is(err, node.ErrConfig), errors.Is(err, testnet.ErrConfig), errors.Is(err, api.ErrNotLoopback):
+		return exitUsage
+	case errors.Is(err, api.ErrNotRunning):
+		return exitNotRunning
+	case errors.Is(err, node.ErrLocked):
+		return exitLocked
+	case errors.As(err, &problem):
+		return problemCode(problem.Code)
+	default:
+		return exitFailed
+	}
+}
+
+func problemCode(c api.Code) int {
+	switch c {
+	case api.CodeBadRequest, api.CodeTooLarge:
+		return exitUsage
+	case api.CodeStopping:
+		return exitNotRunning
+	default:
+		return exitFailed
+	}
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/starling-social/starling/node/api"
+)
+
+func newStatus(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show how your node is doing",
+		Args:  noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			n, err := a.dial()
+			if err != nil {
+				return err
+			}
+			defer n.Close()
+			s, err := n.Status(c.Context())
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.out.object(s)
+			}
+			return a.status(s)
+		},
+	}
+}
+
+func (a *app) status(s api.Status) error {
+	state := "joined"
+	if !s.Ready {
+		state = "looking for the network"
+	}
+	return a.out.line(`node      %s, %s for %s
+network   %s (%s), about %.0f nodes, %d connected
+keeping   %d records in %.1f MiB
+with      %d nodes that share the first %d bits
+user      %s
+version   %s`,
+		s.PeerID, state, time.Duration(s.Uptime)*time.Second,
+		s.Network, s.NetworkID, s.Size, s.Peers,
+		s.Records, float64(s.StoreBytes)/(1<<20),
+		s.Members, s.Prefix, s.User, s.Version)
+}

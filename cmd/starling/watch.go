@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+func newWatch(a *app) *cobra.Command {
+	limit := 0
+	c := &cobra.Command{
+		Use:   "watch '#TAG' | USER | POST ...",
+		Short: "Watch timelines as posts arrive",
+		Long: `Show the newest 50 posts of some hashtags, users and threads, then every post as it
+arrives, edits and deletions too. Ends with ctrl-C, with the node, or after --limit
+posts. Quote hashtags: to a shell, # begins a comment.`,
+		Example: `  starling watch '#starling'
+  starling watch '#birds' '#go' did:key:z6Mk… --json`,
+		Args: arguments(1, -1, "at least one hashtag in quotes, user or post"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkSources(args); err != nil {
+				return err
+			}
+			if limit < 0 || c.Flags().Changed("limit") && limit == 0 {
+				return usage("--limit %d: want 1 or more", limit)
+			}
+			n, err := a.dial()
+			if err != nil {
+				return err
+			}
+			defer n.Close()
+			for arrival, err := range n.Watch(c.Context(), args, limit) {
+				switch {
+				case c.Context().Err() != nil:
+					return nil // ctrl-C is how a watch ends
+				case err != nil:
+					return err
+				case arrival.Gap != nil:
+					fmt.Fprintf(os.Stderr, "starling: too slow: %d posts were missed; see timeline\n", arrival.Gap.Missed)
+				case arrival.Post != nil:
+					if err := a.post(*arrival.Post); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		},
+	}
+	c.Flags().IntVar(&limit, "limit", 0, "`posts` after which to end, old and new together (default no limit)")
+	return c
+}
