@@ -26,6 +26,7 @@ var law = star.Law{
 		"cmd":               {"node", "node/api", "node/testnet", "records"},
 		"node/api":          {"node", "records"},
 		"node/nodetest":     {"node", "datastore", "records"}, // simulated nodes keep their store in memory
+		"node/testnet":      {"node", "records"},
 		"node":              {"protocol/dht", "protocol/exchange", "protocol/gossip", "datastore", "protocol", "records"},
 		"protocol/dht":      {"protocol", "records"},
 		"protocol/exchange": {"protocol", "protocol/pb", "records", "records/wire"},
