@@ -1,6 +1,8 @@
 package records
 
 import (
+	"cmp"
+	"iter"
 	"maps"
 	"slices"
 )
@@ -9,12 +11,15 @@ import (
 // is a pure conversation: Ask says what to fetch next, Answer and Fail say what
 // came of it, and when Ask has no more questions, Page is complete.
 //
-// Round one asks the root, this year, this month and the last one. Where a month
-// is full, round two guesses from the month's own density which of the finer
-// slots hold the page, and asks them all at once, together with every child that
-// is witnessed. Later rounds ask witnessed children that the page may still lack.
-// Steady traffic takes two rounds however dense it is; empty years and months
-// are never asked, because nothing witnesses them.
+// Round one asks the root, this year, this month and the last one, or those of
+// the cursor. What is asked later is witnessed, and overlaps the stretch of time
+// that the page may still come from; and with it, in the same round, finer slots
+// that the pace of the records seen says will be witnessed too. So steady traffic
+// takes two rounds however dense it is, and empty years and months are never
+// asked, because nothing witnesses them.
+//
+// Whoever answers can cost a walk questions, never records that another answer
+// shows. Their number is bounded; what is left unasked is a gap.
 type Walk struct {
 	network Network
 	root    Place
@@ -22,51 +27,32 @@ type Walk struct {
 	now     Millis
 	want    int
 
-	next    map[Place]Position // what Ask will ask if the page still needs it: place and before
-	asked   map[Place]bool
-	found   map[ItemKey]*Record
+	left    int                // questions that may still be asked
+	known   map[Place]bool  // put down at any time; true where it is more than a guess
+	pending map[Place]Query // put down and not asked yet
+	open    map[Place]Query // asked and not answered yet
 	failed  map[Place]bool
-	started bool
+	found   map[ItemKey]*Record // those before the cursor
 }
 
+// Bounds of a walk.
 const (
-	maxAsk     = 16 // places a round: enough for a year's months, few enough for one frame a member
-	pagePosts  = 75 // posts that guessed slots should span, half as much again as a page of 50
-	maxGuesses = 8  // slots guessed at one level
+	maxRound     = 128 // questions at once; half of what one frame may carry
+	maxQuestions = 512 // of a whole walk, besides those for what it wants
+	minLimit     = 16  // records asked of a bucket at least, because they tell the pace
 )
 
 // NewWalk begins to read the want newest records before a position (exclusive)
 // of the timeline at root, which must stand on the time ladder.
 func NewWalk(n Network, root Place, before Position, now Millis, want int) *Walk {
-	return &Walk{
-		network: n, root: root.Root(), before: before, now: now, want: want,
-		next: map[Place]Position{}, asked: map[Place]bool{}, found: map[ItemKey]*Record{}, failed: map[Place]bool{},
+	w := &Walk{
+		network: n, root: root.Root(), before: before, now: now, want: max(want, 1),
+		known: map[Place]bool{}, pending: map[Place]Query{}, open: map[Place]Query{},
+		failed: map[Place]bool{}, found: map[ItemKey]*Record{},
 	}
-}
-
-// Page is what a walk found.
-type Page struct {
-	Records []*Record // newest first, no expired ones
-	Gaps    []Place   // what nobody answered for, of the page's own stretch of time
-	More    bool      // there may be older records
-}
-
-// Ask returns the next round of questions, none when the page is complete.
-func (w *Walk) Ask() []Query {
-	if !w.started {
-		w.started = true
-		w.begin()
-	}
-	oldest := w.oldest()
-	places := slices.DeleteFunc(slices.Collect(maps.Keys(w.next)), func(p Place) bool { return !w.overlaps(p, oldest) })
-	slices.SortFunc(places, newerFirst)
-	queries := make([]Query, 0, maxAsk)
-	for _, p := range places[:min(len(places), maxAsk)] {
-		queries = append(queries, Query{Place: p, Before: w.next[p], Limit: max(w.network.Capacity(p), 0)})
-		w.asked[p] = true
-		delete(w.next, p)
-	}
-	return queries
+	w.left = maxQuestions + 4*w.want // a page may come from as many years and months as it has records
+	w.begin()
+	return w
 }
 
 // begin puts down the questions of round one.
@@ -76,40 +62,99 @@ func (w *Walk) begin() {
 		return // the first of these records stand at the root itself
 	}
 	from := w.latest()
-	w.expect(w.root.at(LevelYear, from, ItemKey{}))
-	w.expect(w.root.at(LevelMonth, from, ItemKey{}))
+	w.suppose(w.root.at(LevelYear, from, ItemKey{}))
+	w.suppose(w.root.at(LevelMonth, from, ItemKey{}))
 	if from >= span(LevelMonth) {
-		w.expect(w.root.at(LevelMonth, from-span(LevelMonth), ItemKey{}))
+		w.suppose(w.root.at(LevelMonth, from-span(LevelMonth), ItemKey{}))
 	}
 }
 
 // latest is the time from which the walk counts back.
 func (w *Walk) latest() Millis {
-	return min(w.before.Created, w.now+Millis(MaxAhead.Milliseconds()), MaxMillis)
+	return max(min(w.before.Created, w.now+Millis(MaxAhead.Milliseconds()), MaxMillis), 0)
 }
 
-// Answer takes in what a holder, or the union of several, has of a place.
+// Page is what a walk found.
+type Page struct {
+	Records []*Record // newest first, no expired ones
+	Gaps    []Place   // of the page's own stretch of time, what nobody answered for
+	More    bool      // there may be older records
+}
+
+// Ask returns the next round of questions, none when the page is complete or
+// the walk has gone on for too long.
+func (w *Walk) Ask() []Query {
+	places, sure := w.needed(maps.Keys(w.pending))
+	if !sure {
+		return nil
+	}
+	queries := make([]Query, 0, min(len(places), maxRound))
+	for _, p := range places[:min(len(places), maxRound, w.left)] {
+		w.open[p] = w.pending[p]
+		queries = append(queries, w.pending[p])
+		delete(w.pending, p)
+	}
+	w.left -= len(queries)
+	return queries
+}
+
+// Answer takes in what a holder, or the union of several, has of a place that
+// was asked about. What is not an answer to the question is passed over.
 func (w *Walk) Answer(b Bucket) {
+	q, asked := w.open[b.Place]
+	if !asked {
+		return
+	}
+	delete(w.open, b.Place)
 	delete(w.failed, b.Place)
+	b.Records = fitting(b.Place, b.Records, q.Before)
 	for _, r := range b.Records {
 		w.take(r)
 	}
+	if last := len(b.Records) - 1; b.More && last >= 0 {
+		w.known[b.Place] = true
+		w.ask(b.Place, b.Place.Position(b.Records[last]))
+	}
+	children := w.descend(b)
+	w.guess(b, children)
+}
+
+// fitting is those of rs that belong to p and before a position.
+func fitting(p Place, rs []*Record, before Position) []*Record {
+	out := make([]*Record, 0, len(rs))
+	for _, r := range rs {
+		if p.Position(r).Compare(before) < 0 && Fits(r, p) == nil {
+			out = append(out, r)
+		}
+	}
+	slices.SortFunc(out, func(r, s *Record) int { return p.Position(s).Compare(p.Position(r)) })
+	return out
+}
+
+// descend takes the witnesses of a bucket, puts down the children that they
+// speak for and returns these.
+func (w *Walk) descend(b Bucket) map[Place]bool {
+	children := map[Place]bool{}
 	for _, r := range b.Witnesses {
+		if Fits(r, b.Place) != nil {
+			continue
+		}
 		w.take(r)
 		if child := b.Place.ChildFor(r); child != b.Place {
 			w.expect(child)
+			children[child] = true
 		}
 	}
-	if b.More && len(b.Records) > 0 {
-		w.next[b.Place] = b.Place.Position(b.Records[len(b.Records)-1])
-	}
-	if b.Full && b.Place.Level() == LevelMonth && len(b.Witnesses) > 0 && len(b.Records) > 0 {
-		w.guess(b)
-	}
+	return children
 }
 
 // Fail notes that nobody answered for a place.
-func (w *Walk) Fail(p Place) { w.failed[p] = true }
+func (w *Walk) Fail(p Place) {
+	if _, asked := w.open[p]; asked {
+		delete(w.open, p)
+		w.failed[p] = true
+	}
+}
 
 // take keeps the winning version of r's thing if the page may show it.
 func (w *Walk) take(r *Record) {
@@ -121,53 +166,61 @@ func (w *Walk) take(r *Record) {
 	}
 }
 
-// expect puts down a question that was not asked before.
+// expect puts down a place that something speaks for.
 func (w *Walk) expect(p Place) {
-	if _, ok := w.next[p]; ok || w.asked[p] {
-		return
-	}
-	w.next[p] = w.before
+	w.suppose(p)
+	w.known[p] = true
 }
 
-// guess puts down, for a full month, the finer slots that most likely hold the
-// page: how far back a page reaches follows from how fast the month filled.
-func (w *Walk) guess(month Bucket) {
-	from, to := month.Place.Span()
-	a := min(w.latest(), to-1)
-	if a < from {
-		return
+// suppose puts down a guess: asked along with others, never for its own sake.
+func (w *Walk) suppose(p Place) {
+	if _, ok := w.known[p]; !ok {
+		w.known[p] = false
+		w.ask(p, w.before)
 	}
-	filled := max(month.Place.Position(month.Records[0]).Created-from, 1)
-	held := Millis(len(month.Records))
-	reach := filled * pagePosts / held
-	for level := LevelMonth + 1; level <= minuteLevel; level++ {
-		if held*span(level-1) < filled*Millis(w.network.Params.Capacity)/2 {
-			break // the level above is not half full at this pace, so nothing is below it
-		}
-		n := min(max(int(reach/span(level))+1, 2), maxGuesses)
-		for i := range Millis(n) {
-			if t := a - i*span(level); t >= from {
-				w.expect(w.root.at(level, t, ItemKey{}))
-			}
+}
+
+func (w *Walk) ask(p Place, before Position) {
+	w.pending[p] = Query{Place: p, Before: before, Limit: min(max(w.want, minLimit), w.network.Capacity(p))}
+}
+
+// needed is those of places that can hold a record which the page lacks, newest
+// first, and whether something speaks for any of them.
+func (w *Walk) needed(places iter.Seq[Place]) (out []Place, sure bool) {
+	oldest := w.oldest()
+	for p := range places {
+		if w.overlaps(p, oldest) {
+			out = append(out, p)
+			sure = sure || w.known[p]
 		}
 	}
+	slices.SortFunc(out, newerFirst)
+	return out, sure
 }
 
 // overlaps tells whether p can hold a record of the page, whose oldest is oldest
 // once it is full.
 func (w *Walk) overlaps(p Place, oldest *Record) bool {
 	from, to := p.Span()
-	return from <= w.before.Created && (oldest == nil || to > oldest.created)
+	if from > w.before.Created {
+		return false
+	}
+	if oldest == nil {
+		return true
+	}
+	q, pending := w.pending[p]
+	return to > oldest.created && (!pending || q.Before.Compare(w.root.Position(oldest)) > 0)
 }
 
 // oldest is the last record of a full page, nil while the page is not full.
 func (w *Walk) oldest() *Record {
-	if page := w.sorted(); len(page) >= w.want {
-		return page[w.want-1]
+	if all := w.sorted(); len(all) >= w.want {
+		return all[w.want-1]
 	}
 	return nil
 }
 
+// sorted is what was found and has not expired, newest first.
 func (w *Walk) sorted() []*Record {
 	all := make([]*Record, 0, len(w.found))
 	for _, r := range w.found {
@@ -179,30 +232,26 @@ func (w *Walk) sorted() []*Record {
 	return all
 }
 
-// Page is what has been found so far; it is complete when Ask asks no more.
+// Page is what has been found so far, complete when Ask asks no more. Its gaps
+// are the places that something speaks for and nobody answered for, because they
+// failed or were not asked.
 func (w *Walk) Page() Page {
-	oldest := w.oldest()
 	all := w.sorted()
-	page := Page{Records: all[:min(len(all), w.want)], More: oldest != nil}
-	for p := range w.failed {
-		if w.overlaps(p, oldest) {
-			page.Gaps = append(page.Gaps, p)
-		}
+	unknown := maps.Clone(w.failed)
+	for p := range w.pending {
+		unknown[p] = true
 	}
-	slices.SortFunc(page.Gaps, newerFirst)
-	return page
+	for p := range w.open {
+		unknown[p] = true
+	}
+	maps.DeleteFunc(unknown, func(p Place, _ bool) bool { return !w.known[p] })
+	gaps, _ := w.needed(maps.Keys(unknown))
+	return Page{Records: all[:min(len(all), w.want)], Gaps: gaps, More: len(all) >= w.want}
 }
 
 // newerFirst orders places by the end of their time, and coarser ones first.
 func newerFirst(p, q Place) int {
 	_, pTo := p.Span()
 	_, qTo := q.Span()
-	switch {
-	case pTo != qTo:
-		return int(max(min(qTo-pTo, 1), -1))
-	case p.level != q.level:
-		return int(p.level) - int(q.level)
-	default:
-		return slices.Compare(p.prefix[:], q.prefix[:])
-	}
+	return cmp.Or(cmp.Compare(qTo, pTo), cmp.Compare(p.level, q.level), slices.Compare(p.prefix[:], q.prefix[:]))
 }
