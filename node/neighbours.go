@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -11,11 +12,26 @@ import (
 // protectTag marks members of our neighbourhood in the connection manager.
 const protectTag = "starling-neighbourhood"
 
+// While a network forms, a node's prefix changes several times a second. Joining
+// and leaving live topics each time would cost every peer a message for each.
+const (
+	prefixCalm = 3 * time.Second  // without a change before it is acted on
+	prefixWait = 15 * time.Second // but never later than this
+)
+
 // followPrefix keeps what depends on our neighbourhood in step with it: which
 // live topics we relay, and which connections are never trimmed.
 func (n *Node) followPrefix(ctx context.Context) error {
 	protected := map[peer.ID]bool{}
+	select {
+	case <-n.dht.Ready():
+	case <-ctx.Done():
+		return nil
+	}
 	for {
+		if !n.calm(ctx) {
+			return nil
+		}
 		if !n.config.Client {
 			n.gossip.SetRelayed(func(shard byte) bool {
 				return n.dht.Holds(protocol.ShardCoordinate(n.config.Network, shard))
@@ -26,6 +42,28 @@ func (n *Node) followPrefix(ctx context.Context) error {
 		case <-n.dht.Changed():
 		case <-ctx.Done():
 			return nil
+		}
+	}
+}
+
+// calm returns once our neighbourhood has not changed for a while; false when ctx
+// has ended.
+func (n *Node) calm(ctx context.Context) bool {
+	latest := time.NewTimer(prefixWait)
+	defer latest.Stop()
+	for {
+		quiet := time.NewTimer(prefixCalm)
+		select {
+		case <-n.dht.Changed():
+			quiet.Stop()
+		case <-quiet.C:
+			return true
+		case <-latest.C:
+			quiet.Stop()
+			return true
+		case <-ctx.Done():
+			quiet.Stop()
+			return false
 		}
 	}
 }
