@@ -236,6 +236,35 @@ func TestConn_openStreamWaitsForAccept(t *testing.T) {
 	})
 }
 
+// A connection forgets a stream once both directions ended, however they did, so that long simulations do not grow.
+func TestConn_forgetsStreams(t *testing.T) {
+	inBubble(t, nodetest.LinksConfig{}, func(t *testing.T, l *nodetest.Links) {
+		near, far := connect(t, l)
+		remembered := func() [2]int {
+			elapse(time.Second)
+			return [2]int{nodetest.OpenStreams(near), nodetest.OpenStreams(far)}
+		}
+		nearStream, farStream := openStream(t, near, far)
+		if err := nearStream.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		if n := remembered(); n != [2]int{1, 1} {
+			t.Errorf("half closed: %v", n)
+		}
+		closeAll(t, farStream)
+		if n := remembered(); n != [2]int{0, 0} {
+			t.Errorf("closed: %v", n)
+		}
+		nearStream, _ = openStream(t, near, far)
+		if err := nearStream.Reset(); err != nil {
+			t.Fatal(err)
+		}
+		if n := remembered(); n != [2]int{0, 0} {
+			t.Errorf("reset: %v", n)
+		}
+	})
+}
+
 // refusing is a gater that refuses inbound connections.
 type refusing struct {
 	connmgr.ConnectionGater

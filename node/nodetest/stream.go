@@ -72,7 +72,7 @@ func (s *stream) pull(b []byte) (n int) {
 		}
 	}
 	s.consumed += n
-	if !s.finished && s.consumed > 0 && s.consumed >= s.conn.pair.links.cfg.Window/2 {
+	if s.consumed > 0 && s.consumed >= s.conn.pair.links.cfg.Window/2 {
 		s.conn.out.send(segment{kind: credit, to: s.twin, n: uint32(s.consumed)})
 		s.consumed = 0
 	}

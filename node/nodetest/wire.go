@@ -39,7 +39,7 @@ type wire struct {
 	mu    sync.Mutex // protects all below
 	queue []segment  // from head on: not yet delivered; none is before those ahead of it are
 	head  int
-	timer *time.Timer   // set for the first segment, unless running or not flowing
+	timer *time.Timer // set for the first segment, unless running or not flowing
 	flow  flow
 	since time.Duration // not flowing: since when something has waited
 	// running is true while deliver is at work. There is one at a time, so order is kept,
