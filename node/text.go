@@ -2,7 +2,6 @@ package node
 
 import (
 	"bytes"
-	"net/url"
 	"slices"
 	"strings"
 	"unicode"
@@ -138,17 +137,11 @@ func mentionAt(text string) (records.Facet, bool) {
 }
 
 func linkAt(text string) (records.Facet, bool) {
-	scheme := strings.ToLower(text[:min(len(text), len("https://"))])
-	if !strings.HasPrefix(scheme, "http://") && scheme != "https://" {
-		return records.Facet{}, false
-	}
-	link := withoutPunctuation(run(text, inLink))
-	u, err := url.Parse(link)
-	return records.Facet{Link: link, End: len(link)}, err == nil && u.Host != "" && len(link) <= maxLink
+	found := withoutPunctuation(run(text, inLink))
+	scheme, rest, _ := strings.Cut(found, "://")
+	link := strings.ToLower(scheme) + "://" + rest
+	return records.Facet{Link: link, End: len(found)}, records.ValidLink(link)
 }
-
-// maxLink is the longest link that a post may carry, in bytes.
-const maxLink = 2 << 10
 
 // inLink leaves out what no link contains, and what would make one read
 // differently from where it leads.

@@ -13,7 +13,7 @@ import (
 const (
 	MaxText      = 4 << 10 // bytes of UTF-8
 	MaxFacets    = 64
-	maxLink      = 2 << 10 // bytes
+	MaxLink      = 2 << 10 // bytes
 	contentDepth = 2       // messages within messages in a head or body
 )
 
@@ -29,13 +29,13 @@ type Facet struct {
 	Start, End int
 	Tag        Tag
 	Mention    *User
-	Link       string // http or https
+	Link       string // as ValidLink says
 }
 
 // check tells whether the body keeps the rules: at most [MaxText] bytes of
 // UTF-8; facets ascend without overlap on character boundaries; tags and
 // mentions are those of the head, so that what a reader can click is where the
-// post is found; links are as safeLink says.
+// post is found; links are as [ValidLink] says.
 func (b PostBody) check(h PostHead) error {
 	if len(b.Text) > MaxText {
 		return fmt.Errorf("%w: text of %d bytes, at most %d", ErrMalformed, len(b.Text), MaxText)
@@ -72,7 +72,7 @@ func (f Facet) check(h PostHead) error {
 			return fmt.Errorf("%w: facet of a mention that the post does not have", ErrMalformed)
 		}
 	case f.Tag == "" && f.Mention == nil && f.Link != "":
-		if !safeLink(f.Link) {
+		if !ValidLink(f.Link) {
 			return fmt.Errorf("%w: link %.80q", ErrMalformed, f.Link)
 		}
 	default:
@@ -81,20 +81,21 @@ func (f Facet) check(h PostHead) error {
 	return nil
 }
 
-// safeLink tells whether s is http:// or https://, a host, and what follows it,
-// all in the ASCII characters of RFC 3986 and without a user name, which serves
-// only to deceive. The rule is this short so that every implementation takes the
-// same links; what is outside it can be percent-encoded.
-func safeLink(s string) bool {
+// ValidLink tells whether s can be a facet's link: http:// or https:// in lower
+// case, a host without a user name, which serves only to deceive, and whatever
+// follows, in UTF-8 without spaces, control characters and " < > \ `. The rule is
+// this short so that every implementation takes the same links; it says nothing
+// about what a link leads to.
+func ValidLink(s string) bool {
 	rest, ok := strings.CutPrefix(s, "https://")
 	if !ok {
 		rest, ok = strings.CutPrefix(s, "http://")
 	}
-	if !ok || len(s) > maxLink {
+	if !ok || len(s) > MaxLink || !utf8.ValidString(rest) {
 		return false
 	}
 	for _, c := range []byte(rest) {
-		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+		if c <= ' ' || c == 0x7f || strings.IndexByte("\"<>\\`", c) >= 0 {
 			return false
 		}
 	}

@@ -27,7 +27,7 @@ type Walk struct {
 	now     Millis
 	want    int
 
-	left    int                // questions that may still be asked
+	left    int             // questions that may still be asked
 	known   map[Place]bool  // put down at any time; true where it is more than a guess
 	pending map[Place]Query // put down and not asked yet
 	open    map[Place]Query // asked and not answered yet
