@@ -35,7 +35,7 @@
 //     That is Linux's timeout for the last packet of a burst, and our messages are mostly shorter than a burst; so loss
 //     shows as delay and never as corruption. A lost SYN is sent again after 1 s, 3 s and so on, until the dial times out.
 //   - Across a cut nothing arrives. The sender tries again at ever longer intervals, so a mended link carries again
-//     only at the next attempt, at most as long after the mending as the outage lasted.
+//     only at the next attempt: the longer the outage, the later, up to about as long again.
 //     Dials go unanswered and time out. A connection that cannot carry both ways for [LinksConfig].Timeout
 //     dies at both ends: acknowledgements and keep-alives need both ways.
 //   - A killed node says no goodbye: its connections never carry again, and the others notice after the timeout.
