@@ -12,15 +12,56 @@ import (
 // everybody finds everybody who is responsible for a place.
 func TestRun_manyAtOnce(t *testing.T) {
 	for _, c := range []struct{ nodes, k int }{{2, 4}, {7, 4}, {20, 4}, {60, 16}, {100, 4}} {
+		if testing.Short() && c.nodes > 20 {
+			continue
+		}
 		t.Run(fmt.Sprintf("%d nodes k %d", c.nodes, c.k), func(t *testing.T) {
-			inBubble(t, records.Params{Neighbourhood: c.k}, func(n *testNet) {
+			inBubble(t, records.Params{Neighbourhood: c.k}, func(t *testing.T, n *testNet) {
 				n.grow(c.nodes)
-				took := n.eventually(60*time.Second, n.settled)
-				s := n.servers()[0].Status()
-				t.Logf("settled after %s: %+v", took, s)
-				took = n.eventually(60*time.Second, func() error { return n.membersEverywhere(100) })
-				t.Logf("members right after %s more; %+v", took, n.links.Stats())
+				took := n.eventually(time.Minute, n.settled)
+				t.Logf("settled after %s, links carried %+v", took, n.links.Stats())
+				n.eventually(time.Minute, func() error { return n.membersEverywhere(100) })
+				t.Logf("the last to join: %+v", n.servers()[c.nodes-1].Status())
 			})
 		})
 	}
+}
+
+// A node that joins a network later is known to its neighbours within seconds,
+// and so it is when it comes back with the same key after it was gone.
+func TestRun_latecomer(t *testing.T) {
+	inBubble(t, records.Params{Neighbourhood: 4}, func(t *testing.T, n *testNet) {
+		first := n.grow(20)
+		n.eventually(time.Minute, n.settled)
+		time.Sleep(10 * time.Minute) // of virtual time: rounds are rare by now
+		late := n.add(through(first))
+		t.Logf("known after %s", n.eventually(30*time.Second, n.settled))
+		n.stop(late)
+		t.Logf("missed after %s", n.eventually(5*time.Minute, n.settled))
+		n.addNumber(late.number, through(first))
+		t.Logf("known again after %s", n.eventually(time.Minute, n.settled))
+	})
+}
+
+// At rest a node asks little: this is what a network of 25 costs each of its nodes
+// in half an hour.
+func TestRun_costAtRest(t *testing.T) {
+	inBubble(t, records.Params{Neighbourhood: 4}, func(t *testing.T, n *testNet) {
+		n.grow(25)
+		n.eventually(time.Minute, n.settled)
+		time.Sleep(10 * time.Minute)
+		node := n.servers()[7]
+		before, sent := node.Status(), n.links.SentBy(node.number)
+		time.Sleep(30 * time.Minute)
+		after := node.Status()
+		finds, pings := after.Finds-before.Finds, after.Pings-before.Pings
+		t.Logf("in half an hour: %d searches, %d finds, %d pings, %d bytes sent",
+			after.Searches-before.Searches, finds, pings, n.links.SentBy(node.number).Bytes-sent.Bytes)
+		if finds > 1000 || pings > 1000 {
+			t.Errorf("%d finds and %d pings in half an hour at rest", finds, pings)
+		}
+		if err := n.settled(); err != nil {
+			t.Error(err)
+		}
+	})
 }

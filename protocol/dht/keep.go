@@ -10,7 +10,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 
 	"github.com/starling-social/starling/protocol"
 )
@@ -21,10 +23,13 @@ const (
 	firstPace = 500 * time.Millisecond
 	slowPace  = 2 * time.Minute
 	// alonePace bounds the wait before the bootstrap nodes are tried again.
-	alonePace = 15 * time.Second
+	alonePace = 5 * time.Second
 	// settleTime is how long a newcomer or a failure waits for others before
 	// the neighbourhood is looked at again.
 	settleTime = time.Second
+	settleMost = 30 * time.Second
+	// unsureTime is how soon we look again before we believe something.
+	unsureTime = 3 * time.Second
 	paceJitter = 0.2
 
 	bootstrapWidth   = 8 // nodes dialled at a time to join through
@@ -43,7 +48,7 @@ type keeper struct {
 	joined    bool                 // somebody has answered
 	silences  int                  // rounds in a row in which nobody answered
 	logged    float64              // the size that was last logged
-	suggested int                  // the longer prefix that the round before would have had
+	suggested int                  // the prefix that the rule said in the last round
 	refreshed [maxPrefix]time.Time // when the bucket of nodes that share so many bits was
 	newcomers map[peer.ID]struct{} // met since the last round
 	suspects  map[peer.ID]struct{} // failed since the last round
@@ -54,9 +59,9 @@ func newKeeper(d *DHT, w *wire) *keeper {
 }
 
 // run makes rounds until ctx ends: full ones at a pace that slows while nothing
-// changes, and small ones for what happens in between.
+// changes, and small ones soon after something happened.
 func (k *keeper) run(ctx context.Context) error {
-	pace := firstPace
+	pace, settle := firstPace, settleTime
 	full := k.cfg.Now() // when the next full round is due
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -68,19 +73,38 @@ func (k *keeper) run(ctx context.Context) error {
 		case e := <-k.events:
 			if k.note(e) && !waking {
 				waking = true
-				timer.Reset(min(settleTime, full.Sub(k.cfg.Now())))
+				timer.Reset(min(settle, full.Sub(k.cfg.Now())))
 			}
 		case <-timer.C:
 			isFull := !k.cfg.Now().Before(full)
 			changed := k.round(ctx, isFull)
+			settle = nextSettle(settle, changed || isFull)
 			if isFull {
 				pace = k.nextPace(pace, changed)
 				full = k.cfg.Now().Add(jitter(pace))
 			}
-			waking = false
-			timer.Reset(full.Sub(k.cfg.Now()))
+			wait := full.Sub(k.cfg.Now())
+			waking = k.unsure()
+			if waking {
+				wait = min(wait, unsureTime)
+			}
+			timer.Reset(wait)
 		}
 	}
+}
+
+// unsure tells that the last round saw something that another has to confirm:
+// that nobody answers, or that our prefix should be another.
+func (k *keeper) unsure() bool {
+	return k.silences == 1 || k.joined && k.suggested != k.Prefix()
+}
+
+// nextSettle is how long small rounds wait: longer while they are for nothing.
+func nextSettle(settle time.Duration, worth bool) time.Duration {
+	if worth {
+		return settleTime
+	}
+	return min(2*settle, settleMost)
 }
 
 // nextPace is how long to wait after a full round: longer when nothing changed.
@@ -120,7 +144,7 @@ func (k *keeper) ground() region { return regionOf(k.self.at, max(0, k.Prefix()-
 func (k *keeper) round(ctx context.Context, full bool) (changed bool) {
 	dead := k.checkSuspects(ctx, full)
 	ground := k.ground()
-	found, err := k.wire.search(ctx, string(k.self.id), ground.bits, bucketSize(k.k), k.seeds(ctx)...)
+	found, err := k.wire.search(ctx, string(k.self.id), ground.bits, bucketSize(k.k), k.seeds(ctx, full)...)
 	if err != nil {
 		return false // Run is ending
 	}
@@ -135,7 +159,7 @@ func (k *keeper) round(ctx context.Context, full bool) (changed bool) {
 		return false
 	}
 	defer k.open()
-	k.surveys.put(k.surveys.fresh(ground, found.contacts, found.complete))
+	k.surveys.put(k.surveys.fresh(ground, found, k.member()))
 	k.estimate(ctx, ground, found, full)
 	if full {
 		k.refresh(ctx)
@@ -179,14 +203,40 @@ func (k *keeper) silent(found result) {
 }
 
 // seeds is whom a search of our surroundings begins with besides the table: the
-// newcomers, and the bootstrap nodes while the table is empty.
-func (k *keeper) seeds(ctx context.Context) []peer.ID {
+// newcomers; while the table is empty, nodes to join through; and in full rounds
+// whom one of those names that we have lost sight of. Without that, two halves of
+// a network that was cut would never find together again.
+func (k *keeper) seeds(ctx context.Context, full bool) []peer.ID {
 	seeds := slices.Collect(maps.Keys(k.newcomers))
 	clear(k.newcomers)
-	if k.wire.kad.RoutingTable().Size() == 0 {
-		seeds = append(seeds, k.bootstrap(ctx)...)
+	switch {
+	case k.wire.kad.RoutingTable().Size() == 0:
+		return append(seeds, k.bootstrap(ctx)...)
+	case full:
+		return append(seeds, k.reintroduce(ctx)...)
 	}
 	return seeds
+}
+
+// reintroduce asks one of the nodes to join through, if we are not connected to
+// it, who is near us.
+func (k *keeper) reintroduce(ctx context.Context) (named []peer.ID) {
+	lost := slices.DeleteFunc(k.entries(), func(node peer.AddrInfo) bool {
+		return node.ID == k.self.id || k.cfg.Host.Network().Connectedness(node.ID) == network.Connected
+	})
+	if len(lost) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, bootstrapTimeout)
+	defer cancel()
+	node := lost[rand.IntN(len(lost))] //nolint:gosec // spreads load, keeps no secret
+	if err := k.connect(ctx, node); err != nil {
+		return nil // as while it is away
+	}
+	for _, c := range k.wire.ask(ctx, node.ID, find, string(k.self.id)).named {
+		named = append(named, c.id)
+	}
+	return append(named, node.ID)
 }
 
 // entries is the nodes to join through.
@@ -232,6 +282,9 @@ func (k *keeper) connect(ctx context.Context, node peer.AddrInfo) error {
 	if !protocol.Solves(k.cfg.Network, node.ID) {
 		return fmt.Errorf("node %s may not serve network %s: its id does not solve the puzzle", node.ID, k.cfg.Network.ID())
 	}
+	if s, ok := k.cfg.Host.Network().(*swarm.Swarm); ok {
+		s.Backoff().Clear(node.ID) // we have a pace of our own, and it may have just come up
+	}
 	if err := k.cfg.Host.Connect(ctx, node); err != nil {
 		return fmt.Errorf("connect to %s: %w", node.ID, err)
 	}
@@ -272,17 +325,21 @@ func (k *keeper) settle(found []contact) (changed bool) {
 	return changed
 }
 
-// confirmed is the prefix to take when the rule says next. A longer one, with which
-// we would let go of half our places, has to be said by two rounds in a row, once
-// others may rely on us.
+// confirmed is the prefix to take when the rule says next. Once others may rely on
+// us, two rounds in a row have to say so, the second soon after the first: a node
+// that was only slow to answer must not make us let go of half our places, nor take
+// on twice as many.
 func (k *keeper) confirmed(current, next int) int {
-	if !k.joined || next <= current {
-		k.suggested = current
-		return next
-	}
-	grown := max(current, min(next, k.suggested))
+	before := k.suggested
 	k.suggested = next
-	return grown
+	switch {
+	case !k.joined:
+		return next
+	case next > current:
+		return max(current, min(next, before))
+	default:
+		return min(current, max(next, before))
+	}
 }
 
 // view is what the table knows. It knows all members of the regions that count,
@@ -297,9 +354,4 @@ func (k *keeper) view() view {
 }
 
 // counted is what we add to a count of the nodes that serve.
-func (k *keeper) counted() int {
-	if k.server {
-		return 1
-	}
-	return 0
-}
+func (k *keeper) counted() int { return len(k.member()) }

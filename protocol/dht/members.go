@@ -1,7 +1,9 @@
 package dht
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -30,7 +32,7 @@ type Neighbourhood struct {
 // as the three nearest tell in the median, at least K and at most 4K of them. All
 // places of a region share one search, whose result is kept for minutes. Until we
 // have joined the network it waits, so that a node that has just started does not
-// take itself for the only one.
+// take itself for the only one; if later nobody answers any more, we are.
 func (d *DHT) Members(ctx context.Context, c records.Coordinate) (Neighbourhood, error) {
 	w, ctx, leave, err := d.enter(ctx)
 	if err != nil {
@@ -50,6 +52,9 @@ func (d *DHT) members(ctx context.Context, w *wire, c records.Coordinate) (Neigh
 		s, err := d.surveys.get(ctx, c, bits, func(ctx context.Context, r region) (*survey, error) {
 			return d.survey(ctx, w, r)
 		})
+		if errors.Is(err, ErrNoAnswer) && d.Holds(c) {
+			return Neighbourhood{Bits: d.Prefix(), Peers: []peer.ID{d.self.id}}, nil // alone is alone
+		}
 		if err != nil {
 			return Neighbourhood{}, err
 		}
@@ -69,8 +74,18 @@ func (d *DHT) survey(ctx context.Context, w *wire, r region) (*survey, error) {
 		return nil, err
 	case found.silent():
 		return nil, fmt.Errorf("search %s: %w: %w", r, ErrNoAnswer, found.err)
+	case found.replies == 0:
+		return nil, fmt.Errorf("search %s: %w", r, ErrNoAnswer)
 	}
-	return d.surveys.fresh(r, found.contacts, found.complete), nil
+	return d.surveys.fresh(r, found, d.member()), nil
+}
+
+// member is ourselves when we may be a member, else nobody.
+func (d *DHT) member() []contact {
+	if d.server {
+		return []contact{d.self}
+	}
+	return nil
 }
 
 // agreedBits is the prefix of c's neighbourhood: the median of what the three
@@ -78,13 +93,12 @@ func (d *DHT) survey(ctx context.Context, w *wire, r region) (*survey, error) {
 // the survey covers means that even all of it are too few, more bits than an
 // incomplete one covers that c's part of the region has to be searched by itself.
 func (d *DHT) agreedBits(ctx context.Context, s *survey, c records.Coordinate) int {
-	all := d.contacts(s)
-	told := d.toldBits(ctx, s, nearest(all, c, 3))
+	told := d.toldBits(ctx, s, nearest(s.members, c, 3))
 	agreed := median(told[0], told[1], told[2])
 	if !s.complete {
 		return min(max(agreed, s.region.bits+1), s.region.bits+2, maxPrefix) // a liar cannot send us deep at once
 	}
-	for agreed >= s.region.bits && agreed > 0 && count(all, regionOf(c, agreed)) < d.k {
+	for agreed >= s.region.bits && agreed > 0 && s.count(regionOf(c, agreed)) < d.k {
 		agreed--
 	}
 	return agreed
@@ -92,23 +106,26 @@ func (d *DHT) agreedBits(ctx context.Context, s *survey, c records.Coordinate) i
 
 // toldBits asks up to three nodes at once for their prefixes, unless they are
 // known. Our own stands in for whoever is missing or does not tell.
-func (d *DHT) toldBits(ctx context.Context, s *survey, near []contact) [3]int {
+func (d *DHT) toldBits(ctx context.Context, s *survey, near []member) [3]int {
 	own := d.Prefix()
 	bits := [3]int{own, own, own}
 	var wg sync.WaitGroup
-	for i, c := range near {
-		if known, ok := s.told.get(c.id); ok {
+	for i, m := range near {
+		if m.id == d.self.id || d.cfg.PrefixOf == nil {
+			continue
+		}
+		if known, ok := s.told.get(m.id, d.cfg.Now()); ok {
 			bits[i] = known
-		} else if c.id != d.self.id && d.cfg.PrefixOf != nil {
-			wg.Go(func() { bits[i] = d.askBits(ctx, s, c.id, own) })
+		} else {
+			wg.Go(func() { bits[i] = d.askBits(ctx, s, m.id, own) })
 		}
 	}
 	wg.Wait()
 	return bits
 }
 
-// askBits asks p for its prefix and remembers it with the survey, and so does it
-// remember that p told nothing of use.
+// askBits asks p for its prefix and remembers it for a while; also, by our own in
+// its place, that p told nothing of use.
 func (d *DHT) askBits(ctx context.Context, s *survey, p peer.ID, own int) int {
 	bounded, cancel := context.WithTimeout(ctx, tellTimeout)
 	defer cancel()
@@ -118,7 +135,7 @@ func (d *DHT) askBits(ctx context.Context, s *survey, p peer.ID, own int) int {
 		bits = own
 	}
 	if ctx.Err() == nil {
-		s.told.set(p, bits)
+		s.told.set(p, bits, d.cfg.Now())
 	}
 	return bits
 }
@@ -126,33 +143,38 @@ func (d *DHT) askBits(ctx context.Context, s *survey, p peer.ID, own int) int {
 // neighbourhood picks the members of c's region of the given bits.
 func (d *DHT) neighbourhood(s *survey, c records.Coordinate, bits int) Neighbourhood {
 	r := regionOf(c, bits)
-	chosen := make([]member, 0, len(s.members)+1)
-	for _, m := range s.members {
-		if r.holds(m.at) {
-			chosen = append(chosen, m)
+	ranked := make([]rankedMember, 0, len(s.members))
+	for i := range s.members {
+		if m := &s.members[i]; r.holds(m.at) {
+			ranked = append(ranked, rankedMember{word(c, 0) ^ word(m.at, 0), m})
 		}
 	}
-	if d.server && r.holds(d.self.at) {
-		chosen = append(chosen, member{contact: d.self}) // known since ever
-	}
-	slices.SortFunc(chosen, func(a, b member) int { return nearer(c, a.at, b.at) })
-	chosen = preferred(chosen, 4*d.k)
-	n := Neighbourhood{Bits: bits, Peers: make([]peer.ID, len(chosen))}
-	for i, m := range chosen {
+	slices.SortFunc(ranked, func(a, b rankedMember) int {
+		return cmp.Or(cmp.Compare(a.distance, b.distance), nearer(c, a.at, b.at))
+	})
+	ranked = preferred(ranked, 4*d.k)
+	n := Neighbourhood{Bits: bits, Peers: make([]peer.ID, len(ranked))}
+	for i, m := range ranked {
 		n.Peers[i] = m.id
 	}
 	return n
 }
 
+// A rankedMember is a member and the first, deciding bits of its distance.
+type rankedMember struct {
+	distance uint64
+	*member
+}
+
 // preferred keeps at most limit of members, which are sorted nearest first: the
 // nearest half, on which readers and writers agree, and of the rest those known
 // longest, so that a crowd of newcomers displaces nobody.
-func preferred(members []member, limit int) []member {
+func preferred(members []rankedMember, limit int) []rankedMember {
 	if len(members) <= limit {
 		return members
 	}
 	near, rest := members[:limit/2], slices.Clone(members[limit/2:])
-	slices.SortStableFunc(rest, func(a, b member) int { return a.since.Compare(b.since) })
+	slices.SortStableFunc(rest, func(a, b rankedMember) int { return a.since.Compare(b.since) })
 	oldest := map[peer.ID]bool{}
 	for _, m := range rest[:limit-len(near)] {
 		oldest[m.id] = true
@@ -166,38 +188,19 @@ func preferred(members []member, limit int) []member {
 	return kept
 }
 
-// contacts is the members of a survey, and ourselves when we are one.
-func (d *DHT) contacts(s *survey) []contact {
-	all := make([]contact, 0, len(s.members)+1)
-	for _, m := range s.members {
-		all = append(all, m.contact)
-	}
-	if d.server && s.region.holds(d.self.at) {
-		all = append(all, d.self)
-	}
-	return all
-}
-
-// nearest is the n of contacts that are nearest to target, nearest first.
-func nearest(contacts []contact, target records.Coordinate, n int) []contact {
-	near := make([]contact, 0, n+1)
-	for _, c := range contacts {
-		i, _ := slices.BinarySearchFunc(near, c, func(a, b contact) int { return nearer(target, a.at, b.at) })
+// nearest is the n of members that are nearest to target, nearest first.
+func nearest(members []member, target records.Coordinate, n int) []member {
+	near := make([]member, 0, n+1)
+	for _, m := range members {
+		i := len(near)
+		for i > 0 && nearer(target, m.at, near[i-1].at) < 0 {
+			i--
+		}
 		if i < n {
-			near = slices.Insert(near, i, c)[:min(len(near)+1, n)]
+			near = slices.Insert(near, i, m)[:min(len(near)+1, n)]
 		}
 	}
 	return near
-}
-
-// count is how many of contacts lie in r.
-func count(contacts []contact, r region) (n int) {
-	for _, c := range contacts {
-		if r.holds(c.at) {
-			n++
-		}
-	}
-	return n
 }
 
 // Forget notes that p failed: until it is found again it is in no neighbourhood.

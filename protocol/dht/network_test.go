@@ -34,6 +34,7 @@ type testNode struct {
 	at     records.Coordinate
 	end    context.CancelFunc
 	over   chan error // what Run returned
+	shared bool       // somebody else closes the host
 }
 
 // testNet is a network of nodes in virtual time. Nodes learn each other's
@@ -43,28 +44,29 @@ type testNet struct {
 	links *nodetest.Links
 	net   records.Network
 	nodes map[peer.ID]*testNode
-	next  int
-	asked int // prefixes asked for
+	gone  []*testNode // killed ones, which still have to be closed
+	next  int         // number of the next node
 }
 
-func newTestNet(tb testing.TB, params records.Params) *testNet {
+func newTestNet(tb testing.TB, name string, params records.Params, links *nodetest.Links) *testNet {
 	tb.Helper()
 	params.Capacity = 64
-	network, err := records.NewNetwork("dht", params)
+	network, err := records.NewNetwork(name, params)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	n := &testNet{TB: tb, net: network, nodes: map[peer.ID]*testNode{}, links: nodetest.NewLinks(nodetest.LinksConfig{Seed: 1})}
+	n := &testNet{TB: tb, net: network, nodes: map[peer.ID]*testNode{}, links: links}
 	tb.Cleanup(n.close)
 	return n
 }
 
 // close ends all nodes; to be called inside the bubble.
 func (n *testNet) close() {
-	for _, node := range n.nodes {
+	all := slices.Concat(slices.Collect(maps.Values(n.nodes)), n.gone)
+	for _, node := range all {
 		node.end()
 	}
-	for _, node := range n.nodes {
+	for _, node := range all {
 		n.stop(node)
 	}
 }
@@ -76,8 +78,20 @@ func (n *testNet) stop(node *testNode) {
 	if err := <-node.over; err != nil {
 		n.Errorf("node %d: %v", node.number, err)
 	}
+	if node.shared {
+		return
+	}
 	if err := node.host.Close(); err != nil {
 		n.Errorf("close host %d: %v", node.number, err)
+	}
+}
+
+// kill takes nodes off the network without a goodbye.
+func (n *testNet) kill(nodes ...*testNode) {
+	for _, node := range nodes {
+		n.links.Kill(node.number)
+		delete(n.nodes, node.host.ID())
+		n.gone = append(n.gone, node)
 	}
 }
 
@@ -121,6 +135,12 @@ func (n *testNet) addNumber(number int, change func(*dht.Config)) *testNode {
 	if err != nil {
 		n.Fatal(err)
 	}
+	return n.run(h, number, change)
+}
+
+// run runs a DHT on a host.
+func (n *testNet) run(h host.Host, number int, change func(*dht.Config)) *testNode {
+	n.Helper()
 	cfg := dht.Config{
 		Host: h, Network: n.net, Server: true, Addresses: dht.AllAddresses,
 		PrefixOf: func(_ context.Context, p peer.ID) (int, error) {
@@ -171,9 +191,6 @@ func (n *testNet) eventually(within time.Duration, check func() error) time.Dura
 	start := time.Now()
 	for {
 		err := check()
-		if testing.Verbose() && err != nil {
-			n.Log(time.Since(start), err)
-		}
 		if err == nil {
 			return time.Since(start)
 		}
@@ -250,22 +267,23 @@ func (n *testNet) settled() error {
 }
 
 // inBubble runs a test in virtual time, and closes the network inside it.
-func inBubble(t *testing.T, params records.Params, test func(n *testNet)) {
+func inBubble(t *testing.T, params records.Params, test func(t *testing.T, n *testNet)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { test(newTestNet(t, params)) })
+	synctest.Test(t, func(t *testing.T) {
+		test(t, newTestNet(t, "dht", params, nodetest.NewLinks(nodetest.LinksConfig{Seed: 1})))
+	})
 }
 
-func sortedKeys[V any](m map[peer.ID]V) []peer.ID { return slices.Sorted(maps.Keys(m)) }
-
 // membersEverywhere asks some nodes for the members of random places and compares
-// them with the truth.
+// them with the truth. As a node that puts and reads does, they say who of them
+// is gone and ask again.
 func (n *testNet) membersEverywhere(places int) error {
 	rng := rand.New(rand.NewPCG(1, 2))
 	servers := n.servers()
 	for range places {
 		c := randomCoordinate(rng)
 		asker := servers[rng.IntN(len(servers))]
-		got, err := asker.Members(n.Context(), c)
+		got, err := n.livingMembers(asker, c)
 		if err != nil {
 			return fmt.Errorf("node %d: %w", asker.number, err)
 		}
@@ -274,4 +292,33 @@ func (n *testNet) membersEverywhere(places int) error {
 		}
 	}
 	return nil
+}
+
+// livingMembers asks for members until none of them is gone.
+func (n *testNet) livingMembers(asker *testNode, c records.Coordinate) (dht.Neighbourhood, error) {
+	for {
+		got, err := asker.Members(n.Context(), c)
+		gone := slices.DeleteFunc(slices.Clone(got.Peers), func(p peer.ID) bool { return n.nodes[p] != nil })
+		if err != nil || len(gone) == 0 {
+			return got, err
+		}
+		for _, p := range gone {
+			asker.Forget(p)
+		}
+	}
+}
+
+// quietHost is a host without listeners and wires.
+func quietHost(t *testing.T) host.Host {
+	t.Helper()
+	h, err := nodetest.NewLinks(nodetest.LinksConfig{}).Host(0, keyOf(t, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
 }

@@ -2,7 +2,9 @@ package dht
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +22,12 @@ const (
 	// surveyJitter of it so that regions asked for at once do not expire at once.
 	surveyAge    = 5 * time.Minute
 	surveyJitter = 0.2
+	// doubtAge is how long they are when one of them did not answer: it may have
+	// been only slow.
+	doubtAge = 30 * time.Second
+	// toldAge is how long a member is not asked for its prefix again. It is short
+	// because whom we ask remembers what members said with their last answer.
+	toldAge = 10 * time.Second
 	// surveyLoss is the share of its members that a survey may lose to failures
 	// before it is taken anew.
 	surveyLoss = 0.25
@@ -29,11 +37,21 @@ const (
 // changes make a new one, so readers need no lock.
 type survey struct {
 	region   region
-	members  []member
-	complete bool // there were no others
-	lost     int  // members that failed since
+	members  []member // ourselves among them when we are one
+	complete bool     // there were no others
+	lost     int      // members that failed since
 	expires  time.Time
 	told     *told // shared by all versions of the survey
+}
+
+// count is how many of the members lie in r.
+func (v *survey) count(r region) (n int) {
+	for _, m := range v.members {
+		if r.holds(m.at) {
+			n++
+		}
+	}
+	return n
 }
 
 // A member is a node of a region and since when it is known to be.
@@ -42,23 +60,29 @@ type member struct {
 	since time.Time
 }
 
-// told is which prefixes members told.
+// told is which prefixes members told, and when.
 type told struct {
 	mu   sync.Mutex // protects bits
-	bits map[peer.ID]int
+	bits map[peer.ID]toldBits
 }
 
-func (t *told) get(p peer.ID) (bits int, ok bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	bits, ok = t.bits[p]
-	return bits, ok
+type toldBits struct {
+	bits int
+	at   time.Time
 }
 
-func (t *told) set(p peer.ID, bits int) {
+// get is what p told, unless that is longer ago than toldAge.
+func (t *told) get(p peer.ID, now time.Time) (bits int, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.bits[p] = bits
+	b, ok := t.bits[p]
+	return b.bits, ok && now.Sub(b.at) < toldAge
+}
+
+func (t *told) set(p peer.ID, bits int, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.bits[p] = toldBits{bits, now}
 }
 
 // surveys keeps what was found, for a while, and lets one search serve all who
@@ -68,7 +92,13 @@ type surveys struct {
 
 	mu      sync.Mutex // protects kept and flights
 	kept    *simplelru.LRU[region, *survey]
-	flights map[region]chan struct{} // searches under way; closed when over
+	flights map[region]*flight // searches under way
+}
+
+// A flight is a search under way.
+type flight struct {
+	over chan struct{} // closed at the end
+	err  error         // why it brought nothing; read after over
 }
 
 func newSurveys(now func() time.Time) *surveys {
@@ -76,56 +106,62 @@ func newSurveys(now func() time.Time) *surveys {
 	if err != nil {
 		panic(err) // only for a size below one
 	}
-	return &surveys{now: now, kept: kept, flights: map[region]chan struct{}{}}
+	return &surveys{now: now, kept: kept, flights: map[region]*flight{}}
 }
 
 // get returns a survey that covers c: one that is kept, of the region of the given
 // bits or complete and larger, else the one that take makes. Only one caller takes
-// it; should that one fail, a waiting one tries for itself.
+// it and all who wait share what comes of it; should the caller's own context end,
+// another one tries.
 func (s *surveys) get(ctx context.Context, c records.Coordinate, bits int, take func(context.Context, region) (*survey, error)) (*survey, error) {
+	r := regionOf(c, bits)
 	for {
-		found, flight, mine := s.findOrFly(c, bits)
+		found, f, mine := s.findOrFly(c, r)
 		switch {
 		case found != nil:
 			return found, nil
 		case mine:
-			defer s.land(regionOf(c, bits), flight)
-			taken, err := take(ctx, regionOf(c, bits))
-			if err != nil {
-				return nil, err
-			}
-			return s.put(taken), nil
+			return s.land(r, f, func() (*survey, error) { return take(ctx, r) })
 		}
 		select {
-		case <-flight:
+		case <-f.over:
 		case <-ctx.Done():
 			return nil, ctx.Err()
+		}
+		if f.err != nil && !errors.Is(f.err, context.Canceled) && !errors.Is(f.err, context.DeadlineExceeded) {
+			return nil, f.err
 		}
 	}
 }
 
 // findOrFly returns a kept survey, or else the flight that will bring it and
 // whether the caller has to fly it.
-func (s *surveys) findOrFly(c records.Coordinate, bits int) (found *survey, flight chan struct{}, mine bool) {
+func (s *surveys) findOrFly(c records.Coordinate, r region) (found *survey, f *flight, mine bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if found := s.findLocked(c, bits); found != nil {
+	if found := s.findLocked(c, r.bits); found != nil {
 		return found, nil, false
 	}
-	r := regionOf(c, bits)
-	if flight, ok := s.flights[r]; ok {
-		return nil, flight, false
+	if f, ok := s.flights[r]; ok {
+		return nil, f, false
 	}
-	flight = make(chan struct{})
-	s.flights[r] = flight
-	return nil, flight, true
+	f = &flight{over: make(chan struct{})}
+	s.flights[r] = f
+	return nil, f, true
 }
 
-func (s *surveys) land(r region, flight chan struct{}) {
+// land makes a flight, keeps what it brings and lets the waiting ones go on.
+func (s *surveys) land(r region, f *flight, take func() (*survey, error)) (*survey, error) {
+	taken, err := take()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err == nil {
+		s.putLocked(taken)
+	}
 	delete(s.flights, r)
-	close(flight)
+	f.err = err
+	close(f.over)
+	return taken, err
 }
 
 func (s *surveys) findLocked(c records.Coordinate, bits int) *survey {
@@ -138,11 +174,15 @@ func (s *surveys) findLocked(c records.Coordinate, bits int) *survey {
 	return nil
 }
 
-// put keeps a survey and returns it as kept: with the time since when its members
-// are known carried over from the one it replaces.
-func (s *surveys) put(v *survey) *survey {
+// put keeps a survey.
+func (s *surveys) put(v *survey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.putLocked(v)
+}
+
+// putLocked keeps v, in which members that were known before stay known since then.
+func (s *surveys) putLocked(v *survey) {
 	if before, ok := s.kept.Peek(v.region); ok {
 		known := make(map[peer.ID]time.Time, len(before.members))
 		for _, m := range before.members {
@@ -155,18 +195,37 @@ func (s *surveys) put(v *survey) *survey {
 		}
 	}
 	s.kept.Add(v.region, v)
+}
+
+// fresh makes a survey of what a search of r found now, and of ourselves if we lie
+// in it. When nobody answered it is not to be believed any longer: we may be
+// offline.
+func (s *surveys) fresh(r region, found result, ourselves []contact) *survey {
+	now := s.now()
+	v := &survey{region: r, complete: found.complete, told: &told{bits: map[peer.ID]toldBits{}}}
+	v.expires = now.Add(believed(r, found))
+	for _, c := range found.contacts {
+		v.members = append(v.members, member{contact: c, since: now})
+	}
+	for _, c := range ourselves {
+		if r.holds(c.at) {
+			v.members = append(v.members, member{contact: c}) // known since ever
+		}
+	}
 	return v
 }
 
-// fresh makes a survey of what a search of r found now.
-func (s *surveys) fresh(r region, found []contact, complete bool) *survey {
-	now := s.now()
-	age := float64(surveyAge) * (1 + surveyJitter*(2*rand.Float64()-1)) //nolint:gosec // spreads load, keeps no secret
-	v := &survey{region: r, complete: complete, expires: now.Add(time.Duration(age)), told: &told{bits: map[peer.ID]int{}}}
-	for _, c := range found {
-		v.members = append(v.members, member{contact: c, since: now})
+// believed is how long to believe what a search of r found.
+func believed(r region, found result) time.Duration {
+	switch {
+	case found.replies == 0:
+		return 0
+	case slices.ContainsFunc(found.dead, func(p peer.ID) bool { return r.holds(coordinateOf(p)) }):
+		return doubtAge
+	default:
+		spread := surveyJitter * (2*rand.Float64() - 1) //nolint:gosec // spreads load, keeps no secret
+		return time.Duration(float64(surveyAge) * (1 + spread))
 	}
-	return v
 }
 
 // add notes that a node was met: it joins the surveys of all regions it lies in.

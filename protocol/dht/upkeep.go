@@ -54,10 +54,7 @@ func (k *keeper) estimate(ctx context.Context, ground region, found result, full
 
 // sample takes what a lookup of a random key found.
 func (k *keeper) sample(f lookup, limit int) {
-	all := slices.Clone(f.contacts)
-	if k.server {
-		all = append(all, k.self)
-	}
+	all := slices.Concat(f.contacts, k.member())
 	switch {
 	case f.silent():
 	case f.complete:
