@@ -95,6 +95,9 @@ func (x *session) bucket(m *pb.Query, left int) *pb.Bucket {
 	b, err := x.cfg.Store.Bucket(q)
 	if err != nil {
 		x.cfg.Log.Error("read bucket for a peer", "peer_id", x.peer(), "place", q.Place, "err", err)
+		b, err = x.cfg.Store.Bucket(q)
+	}
+	if err != nil {
 		return refusedBucket(refuse(err))
 	}
 	out := bucketMessage(b)
@@ -111,7 +114,11 @@ func bucketMessage(b records.Bucket) *pb.Bucket {
 	newestFirst := func(v, w *records.Record) int { return b.Place.Position(w).Compare(b.Place.Position(v)) }
 	witnesses := slices.SortedFunc(slices.Values(b.Witnesses), newestFirst)
 	room := pageBytes - bucketOverhead
-	w := fitting(witnesses, room)
+	roomOfWitnesses := room
+	if len(b.Records) > 0 {
+		roomOfWitnesses /= 2 // however many are on their way down, the page gets further
+	}
+	w := fitting(witnesses, roomOfWitnesses)
 	for _, r := range witnesses[:w] {
 		room -= len(r.Bytes()) + recordOverhead
 	}

@@ -27,12 +27,7 @@ func (x *session) put(ctx context.Context, id uint64, m *pb.Put) error {
 		r, err := opened[e.GetRecord()], errs[e.GetRecord()]
 		entries[i] = x.entry(e.GetPlace(), r, err)
 	}
-	x.merge(ctx, entries)
-	for _, e := range entries {
-		if e.err == nil && e.put.Place.IsRoot() {
-			x.board.arrive(e.put.Place, e.put.Record)
-		}
-	}
+	x.store(ctx, entries)
 	for _, reply := range putReplies(id, entries) {
 		if err := x.reply(ctx, reply); err != nil {
 			return err
@@ -41,11 +36,10 @@ func (x *session) put(ctx context.Context, id uint64, m *pb.Put) error {
 	return nil
 }
 
-// An entry is a put of a stranger: admitted and merged, or refused with err.
+// An entry is a put of a stranger and what became of it.
 type entry struct {
-	put     records.Put
-	outcome records.Outcome
-	err     error
+	put records.Put
+	Result
 }
 
 // checkPut tells what is wrong with a put as a whole.
@@ -80,57 +74,60 @@ func (x *session) offends(errs []error) bool {
 // entry admits a record at a place, or says why not.
 func (x *session) entry(place []byte, r *records.Record, err error) entry {
 	if err != nil {
-		return entry{err: err}
+		return refused(err)
 	}
 	p, err := records.ParsePlace(place)
 	if err != nil {
-		return entry{err: err}
+		return refused(err)
 	}
 	if err := records.Fits(r, p); err != nil {
-		return entry{err: err}
+		return refused(err)
 	}
 	if !x.member(p.Coordinate()) {
-		return entry{err: &Refusal{NotAMember, fmt.Sprintf("this place is not within the %d bits held here", x.cfg.Region.Prefix())}}
+		return refused(&Refusal{NotAMember, fmt.Sprintf("this place is not within the %d bits held here", x.cfg.Region.Prefix())})
 	}
 	return entry{put: records.Put{Place: p, Record: r}}
 }
 
-// merge puts the admitted entries on disk, in one go, and fills in their outcomes.
-func (x *session) merge(ctx context.Context, entries []entry) {
+func refused(err error) entry { return entry{Result: Result{Err: err}} }
+
+// store puts the admitted entries on disk, in one go, and fills in their results.
+func (x *session) store(ctx context.Context, entries []entry) {
 	var puts []records.Put
 	for _, e := range entries {
-		if e.err == nil {
+		if e.Err == nil {
 			puts = append(puts, e.put)
 		}
 	}
 	if len(puts) == 0 {
 		return
 	}
-	outcomes, err := x.cfg.Store.Merge(ctx, puts)
-	if err != nil {
-		err = x.storeError(ctx, "merge", err)
-	}
+	results, err := x.merge(ctx, puts)
 	for i := range entries {
 		e := &entries[i]
 		switch {
-		case e.err != nil:
+		case e.Err != nil:
+			continue
 		case err != nil:
-			e.err = err
+			e.Err = err
 		default:
-			e.outcome, outcomes = outcomes[0], outcomes[1:]
+			e.Result, results = results[0], results[1:]
+		}
+		if e.Err != nil {
+			e.Err = x.storeError(ctx, e.Err)
 		}
 	}
 }
 
 // storeError is what a peer is told of the store's failure. The owner is told more.
-func (x *session) storeError(ctx context.Context, action string, err error) error {
+func (x *session) storeError(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, ErrFull):
 		return err
 	case errors.Is(context.Cause(ctx), errSlow):
 		return &Refusal{Busy, "the disk does not keep up"}
 	case ctx.Err() == nil:
-		x.cfg.Log.Error(action+" for a peer", "peer_id", x.peer(), "err", err)
+		x.cfg.Log.Error("merge for a peer", "peer_id", x.peer(), "err", err)
 	}
 	return refuse(err)
 }
@@ -159,7 +156,7 @@ func putReplies(id uint64, entries []entry) []*pb.Reply {
 
 // newer is the version held instead of the one put, nil if it is the same.
 func (e entry) newer() *records.Record {
-	if h := e.outcome.Held; h != nil && h.ID() != e.put.Record.ID() {
+	if h := e.Outcome.Held; h != nil && h.ID() != e.put.Record.ID() {
 		return h
 	}
 	return nil
@@ -170,7 +167,7 @@ func (e entry) bytes() (n int) {
 	if h := e.newer(); h != nil {
 		n += len(h.Bytes()) + recordOverhead
 	}
-	for _, r := range e.outcome.Displaced {
+	for _, r := range e.Outcome.Displaced {
 		n += len(r.Bytes()) + recordOverhead
 	}
 	return n
@@ -182,16 +179,16 @@ var verdicts = [...]pb.Verdict{
 
 // appendTo adds the entry's outcome to m.
 func (e entry) appendTo(m *pb.PutReply) {
-	if e.err != nil {
-		m.Outcomes = append(m.Outcomes, &pb.Outcome{Verdict: pb.Verdict_VERDICT_REFUSED, Refusal: refuse(e.err).message()})
+	if e.Err != nil {
+		m.Outcomes = append(m.Outcomes, &pb.Outcome{Verdict: pb.Verdict_VERDICT_REFUSED, Refusal: refuse(e.Err).message()})
 		return
 	}
-	o := &pb.Outcome{Verdict: verdicts[e.outcome.Status], Bound: positionMessage(e.outcome.Bound, records.Position{})}
+	o := &pb.Outcome{Verdict: verdicts[e.Outcome.Status], Bound: positionMessage(e.Outcome.Bound, records.Position{})}
 	if h := e.newer(); h != nil {
 		i := addRecord(m, h)
 		o.Held = &i
 	}
-	for _, r := range e.outcome.Displaced {
+	for _, r := range e.Outcome.Displaced {
 		o.Displaced = append(o.Displaced, addRecord(m, r))
 	}
 	m.Outcomes = append(m.Outcomes, o)

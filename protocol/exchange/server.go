@@ -18,8 +18,9 @@ type Listener interface {
 	RemoveStreamHandler(id libp2p.ID)
 }
 
-// Store is where the server's records are. Merge returns when all of the puts are
-// on disk, with an outcome for each.
+// Store is where the server's records are. Merge returns when the puts are on
+// disk, with an outcome for each; one without a status was not stored, and the
+// error says why. Bucket may fail once over damage that it then puts aside.
 type Store interface {
 	Merge(ctx context.Context, puts []records.Put) ([]records.Outcome, error)
 	Bucket(q records.Query) (records.Bucket, error)
@@ -71,10 +72,6 @@ func (s *Server) Run(ctx context.Context) error {
 	s.gate.close()
 	return nil
 }
-
-// Arrived tells the followers of a root of a record that came by another way than
-// a put: gossip, healing, or this node's own.
-func (s *Server) Arrived(root records.Place, r *records.Record) { s.board.arrive(root, r) }
 
 // serve answers one stream until it ends.
 func (s *Server) serve(ctx context.Context, stream network.Stream) {
