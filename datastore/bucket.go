@@ -1,0 +1,181 @@
+package datastore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/starling-social/starling/records"
+)
+
+// maxOnTheWay is how many records on their way down a bucket serves beside its
+// witnesses: as many as the bucket itself, so that one who displaces many cannot
+// make every answer long. The smallest come first; the others follow as those
+// are carried down.
+const maxOnTheWay = 64
+
+// Bucket answers a query about a place; for a place of which nothing is here, an
+// empty bucket. Witnesses are newest first, and among them is what is still on
+// its way down. A limit of 0 reads the witnesses and no other record.
+//
+// Beside an error that is an [ErrCorrupt] the bucket is all that is left: what
+// could not be read has been put aside, and the next call does not meet it.
+func (s *Store) Bucket(q records.Query) (records.Bucket, error) {
+	at := q.Place.Coordinate()
+	var damage []error
+	for {
+		b, found, err := s.bucket(q, at)
+		if err != nil {
+			return records.Bucket{Place: q.Place}, errors.Join(append(damage, fmt.Errorf("read bucket of %s: %w", q.Place, err))...)
+		}
+		if len(found) == 0 {
+			return b, errors.Join(damage...)
+		}
+		var aside []unreadable
+		for _, f := range found {
+			damage = append(damage, &CorruptError{Key: f.pos.Key, Place: q.Place, Err: f.err})
+			aside = append(aside, unreadable{at, f.pos})
+		}
+		if err := s.quarantine(context.Background(), aside); err != nil {
+			return b, errors.Join(append(damage, err)...)
+		}
+	}
+}
+
+// A page is what of a place's entries answers a query.
+type page struct {
+	head
+	bucket    []entry // newest first
+	witnesses []entry // newest first, with those on their way down
+	more      bool
+}
+
+// bad is an entry whose record could not be read.
+type bad struct {
+	entry
+	err error
+}
+
+func (s *Store) bucket(q records.Query, at records.Coordinate) (b records.Bucket, found []bad, err error) {
+	b = records.Bucket{Place: q.Place, Full: s.network.Capacity(q.Place) == 0}
+	err = s.read(func(v snapshot) error {
+		p, err := readPage(v, q, at)
+		if errors.Is(err, errNoKey) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		b.Count, b.More, b.Fingerprint = p.head.bucket, p.more, p.sum
+		b.Full = b.Count == s.network.Capacity(q.Place)
+		byKey, bad, err := s.fetch(v, append(slices.Clone(p.bucket), p.witnesses...))
+		b.Records, b.Witnesses = pick(p.bucket, byKey), pick(p.witnesses, byKey)
+		found = bad
+		return err
+	})
+	return b, found, err
+}
+
+// readPage goes through the entries of a place from the newest. What is not in
+// the bucket comes before it, and is little.
+func readPage(v snapshot, q records.Query, at records.Coordinate) (page, error) {
+	value, err := v.get(headKey(at))
+	if err != nil {
+		return page{}, err
+	}
+	var p page
+	if p.head, err = parseHead(value); err != nil {
+		return page{}, err
+	}
+	sp := entriesOf(at)
+	sp.backward = true
+	var wrong error
+	err = v.scan(sp, func(key, value []byte) bool {
+		var e entry
+		if e, wrong = readEntry(key, value); wrong != nil {
+			return false
+		}
+		p.take(e, q)
+		return !p.more
+	})
+	p.witnesses = fewer(p.witnesses)
+	return p, errors.Join(err, wrong)
+}
+
+func (p *page) take(e entry, q records.Query) {
+	switch {
+	case e.role != 0:
+		p.witnesses = append(p.witnesses, e)
+	case e.pos.Compare(q.Before) >= 0:
+	case len(p.bucket) >= q.Limit:
+		p.more = true
+	default:
+		p.bucket = append(p.bucket, e)
+	}
+}
+
+// fewer leaves out, from the newest, what is more than maxOnTheWay.
+func fewer(entries []entry) []entry {
+	excess := -maxOnTheWay
+	for _, e := range entries {
+		if !e.counts() {
+			excess++
+		}
+	}
+	return slices.DeleteFunc(entries, func(e entry) bool {
+		if e.counts() || excess <= 0 {
+			return false
+		}
+		excess--
+		return true
+	})
+}
+
+// fetch reads the records of entries, in the order in which they lie on disk.
+func (s *Store) fetch(v snapshot, entries []entry) (map[records.ItemKey]*records.Record, []bad, error) {
+	slices.SortFunc(entries, func(a, b entry) int { return bytes.Compare(a.pos.Key[:], b.pos.Key[:]) })
+	byKey := make(map[records.ItemKey]*records.Record, len(entries))
+	var found []bad
+	for _, e := range entries {
+		r, err := s.readRecord(v, e.pos.Key)
+		switch {
+		case err == nil:
+			byKey[e.pos.Key] = r
+		case errors.Is(err, errNoKey), errors.Is(err, ErrCorrupt):
+			found = append(found, bad{e, err})
+		default:
+			return nil, nil, err
+		}
+	}
+	return byKey, found, nil
+}
+
+// readRecord is the stored record of a thing; whatever is wrong with it is an
+// ErrCorrupt.
+func (s *Store) readRecord(v snapshot, key records.ItemKey) (*records.Record, error) {
+	value, err := v.get(recordKey(key))
+	if err != nil {
+		return nil, err
+	}
+	st, err := parseStored(value)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	r, err := restore(st, key, s.network)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return r, nil
+}
+
+func pick(entries []entry, byKey map[records.ItemKey]*records.Record) []*records.Record {
+	var out []*records.Record
+	for _, e := range entries {
+		if r := byKey[e.pos.Key]; r != nil {
+			out = append(out, r)
+		}
+	}
+	return out
+}

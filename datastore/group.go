@@ -1,0 +1,292 @@
+package datastore
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/starling-social/starling/records"
+)
+
+// A group is one batch in the making: what several callers want to change, on
+// top of what the last batch left. Only the committer touches it.
+//
+// Every step first reads all that it needs and then changes the group, so that a
+// step which fails leaves nothing half done.
+type group struct {
+	store   *Store
+	view    snapshot
+	items   map[records.ItemKey]*item
+	shelves map[records.Coordinate]*shelf
+	sums    map[uint16]sumChange
+	damaged map[records.ItemKey][]byte // put aside in this group; nil: no longer so
+	node    map[string]int             // what keys of the node take, key and value; 0 if absent
+	stats   Stats                      // as they will be
+	batch   *batch
+}
+
+// An item is one thing's record as the group has it.
+type item struct {
+	record *records.Record      // nil if nothing is stored
+	at     []records.Coordinate // where it stands
+	size   int                  // bytes on disk, key and value; 0 if nothing is
+	lost   bool                 // the database itself could not read it: entries may be left over
+	dirty  bool
+}
+
+// held is the version that stands anywhere in the store, nil if none does.
+func (it *item) held() *records.Record {
+	if len(it.at) == 0 {
+		return nil
+	}
+	return it.record
+}
+
+func (it *item) stands(at records.Coordinate) bool {
+	return slices.Contains(it.at, at)
+}
+
+// add and leave keep track of the places where the item stands.
+func (it *item) add(at records.Coordinate) {
+	if !it.stands(at) {
+		it.at, it.dirty = append(it.at, at), true
+	}
+}
+
+func (it *item) leave(at records.Coordinate) {
+	if i := slices.Index(it.at, at); i >= 0 {
+		it.at, it.dirty = slices.Delete(it.at, i, i+1), true
+	}
+}
+
+// item is the record of a thing. One that is damaged is put aside, and there is
+// then nothing here.
+func (g *group) item(key records.ItemKey) (*item, error) {
+	if it, known := g.items[key]; known {
+		return it, nil
+	}
+	value, err := g.view.get(recordKey(key))
+	if errors.Is(err, errNoKey) {
+		it := new(item)
+		g.items[key] = it
+		return it, nil
+	}
+	if errors.Is(err, ErrCorrupt) {
+		it := &item{lost: true, dirty: true}
+		g.items[key] = it
+		return it, g.putAside(key, it, nil)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read record %s: %w", key, err)
+	}
+	it := &item{size: recordKeySize + len(value)}
+	s, err := parseStored(value)
+	if err == nil {
+		it.at = s.at
+		it.record, err = restore(s, key, g.store.network)
+	}
+	g.items[key] = it
+	if err != nil {
+		return it, g.putAside(key, it, value)
+	}
+	return it, nil
+}
+
+// restore makes the record of a stored value again. It must be the one that is
+// looked for.
+func restore(s stored, key records.ItemKey, n records.Network) (*records.Record, error) {
+	r, err := records.Restore(s.envelope, s.digest, n)
+	if err != nil {
+		return nil, err
+	}
+	if r.ItemKey() != key {
+		return nil, fmt.Errorf("%w: record of another key", errValue)
+	}
+	return r, nil
+}
+
+// loadedShelf is a place that is known to have entries, with these.
+func (g *group) loadedShelf(at records.Coordinate) (*shelf, error) {
+	s, err := g.shelf(at, nil)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.load(g.view)
+}
+
+// shelf is the place at a coordinate; without a place given, one that is known
+// to have entries.
+func (g *group) shelf(at records.Coordinate, place *records.Place) (*shelf, error) {
+	if s, known := g.shelves[at]; known {
+		return s, nil
+	}
+	s, cached := g.store.shelves.Get(at)
+	if !cached {
+		var err error
+		if s, err = g.readShelf(at, place); err != nil {
+			return nil, err
+		}
+	}
+	g.shelves[at] = s
+	return s, nil
+}
+
+func (g *group) readShelf(at records.Coordinate, place *records.Place) (*shelf, error) {
+	s := &shelf{at: at}
+	value, err := g.view.get(headKey(at))
+	switch {
+	case err == nil:
+		s.stored = true
+		s.head, err = parseHead(value)
+	case errors.Is(err, errNoKey) && place != nil:
+		s.loaded, s.head.place, err = true, *place, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read place at %s: %w", at, err)
+	}
+	s.capacity = g.store.network.Capacity(s.place)
+	return s, nil
+}
+
+// count adds an entry to the fingerprints, or takes it away.
+func (g *group) count(s *shelf, e entry) {
+	f := records.Element(s.at, e.pos.Key, e.id)
+	s.sum = s.sum.Plus(f)
+	c := g.sums[sumPrefix(s.at)]
+	c.plus = c.plus.Plus(f)
+	g.sums[sumPrefix(s.at)] = c
+}
+
+func (g *group) discount(s *shelf, e entry) {
+	f := records.Element(s.at, e.pos.Key, e.id)
+	s.sum = s.sum.Minus(f)
+	c := g.sums[sumPrefix(s.at)]
+	c.minus = c.minus.Plus(f)
+	g.sums[sumPrefix(s.at)] = c
+}
+
+// finish writes what the group has changed into its batch.
+func (g *group) finish() {
+	for key, it := range g.items {
+		if it.dirty {
+			g.writeItem(key, it)
+		}
+	}
+	for _, s := range g.shelves {
+		if len(s.changes) > 0 {
+			g.writeShelf(s)
+		}
+	}
+	for prefix, c := range g.sums {
+		g.writeSum(prefix, c)
+	}
+	for key, value := range g.damaged {
+		g.writeDamaged(key, value)
+	}
+	if len(g.batch.ops) > 0 {
+		g.batch.set(keyStats, g.stats.value())
+	}
+}
+
+func (g *group) writeItem(key records.ItemKey, it *item) {
+	g.stats.Bytes -= int64(it.size)
+	if it.size > 0 || it.lost {
+		g.stats.Records--
+	}
+	it.size, it.lost, it.dirty = 0, false, false
+	if len(it.at) == 0 {
+		g.batch.remove(recordKey(key))
+		return
+	}
+	v := stored{at: it.at, digest: it.record.Digest(), envelope: it.record.Bytes()}.value()
+	g.batch.set(recordKey(key), v)
+	it.size = recordKeySize + len(v)
+	g.stats.Bytes += int64(it.size)
+	g.stats.Records++
+	if _, aside := g.store.aside[key]; aside || g.damaged[key] != nil {
+		g.damaged[key] = nil // mended
+	}
+}
+
+func (g *group) writeShelf(s *shelf) {
+	for pos, c := range s.changes {
+		g.writeEntry(s.at, pos, c)
+	}
+	size := int64(headKeySize + len(s.value()))
+	if s.stored {
+		g.stats.Places--
+		g.stats.Bytes -= size // the same as before: only the numbers in it change
+	}
+	s.clean()
+	if !s.stored {
+		g.batch.remove(headKey(s.at))
+		return
+	}
+	g.batch.set(headKey(s.at), s.value())
+	g.stats.Places++
+	g.stats.Bytes += size
+}
+
+func (g *group) writeEntry(at records.Coordinate, pos records.Position, c change) {
+	g.account(c.was, -1)
+	g.account(c.is, 1)
+	switch {
+	case c.is != nil:
+		g.batch.set(entryKey(at, pos), c.is.value())
+	case c.was != nil:
+		g.batch.remove(entryKey(at, pos))
+	}
+	was, is := c.was != nil && c.was.role&displaced != 0, c.is != nil && c.is.role&displaced != 0
+	switch {
+	case is && !was:
+		g.batch.set(displacedKey(at, pos), nil)
+	case was && !is:
+		g.batch.remove(displacedKey(at, pos))
+	}
+}
+
+// account adds what an entry takes, or with -1 takes it away.
+func (g *group) account(e *entry, sign int64) {
+	if e == nil {
+		return
+	}
+	g.stats.Bytes += sign * int64(entryKeySize+e.valueSize())
+	if e.counts() {
+		g.stats.Entries += sign
+	}
+	if e.role&displaced != 0 {
+		g.stats.Displaced += sign
+		g.stats.Bytes += sign * int64(entryKeySize)
+	}
+}
+
+func (g *group) writeSum(prefix uint16, c sumChange) {
+	was := g.store.sums.leaf(prefix)
+	is := was.Plus(c.plus).Minus(c.minus)
+	const size = int64(sumKeySize + fingerprintSize)
+	if was.Count > 0 {
+		g.stats.Bytes -= size
+	}
+	if is.Count == 0 {
+		g.batch.remove(sumKey(prefix))
+		return
+	}
+	g.batch.set(sumKey(prefix), appendFingerprint(nil, is))
+	g.stats.Bytes += size
+}
+
+func (g *group) writeDamaged(key records.ItemKey, value []byte) {
+	if size, aside := g.store.aside[key]; aside {
+		g.stats.Damaged--
+		g.stats.Bytes -= int64(size)
+		delete(g.store.aside, key)
+	}
+	if value == nil {
+		g.batch.remove(damagedKey(key))
+		return
+	}
+	g.batch.set(damagedKey(key), value)
+	g.stats.Damaged++
+	g.stats.Bytes += int64(recordKeySize + len(value))
+	g.store.aside[key] = recordKeySize + len(value)
+}

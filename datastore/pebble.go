@@ -1,0 +1,280 @@
+package datastore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// disk is the kv on a disk: a Pebble database, every batch of which is synced.
+type disk struct {
+	db   *pebble.DB
+	lock *pebble.Lock
+	log  *faultLog
+}
+
+// Sizes of what Pebble keeps in memory. A node has a few hundred megabytes in
+// all, and most of what it reads was written lately.
+const (
+	blockCache = 32 << 20
+	memTable   = 8 << 20
+)
+
+// openDisk opens the database in dir, creating both as needed, and holds its
+// lock until close.
+func openDisk(dir string, log *slog.Logger) (*disk, error) {
+	dir, err := realDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("create store directory: %w", err)
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	faults := &faultLog{log: log}
+	db, err := pebble.Open(dir, options(lock, faults))
+	if err == nil {
+		err = faults.first() // Pebble goes on after some faults that it calls fatal
+	}
+	if err != nil {
+		if db != nil {
+			err = errors.Join(err, db.Close())
+		}
+		return nil, errors.Join(fmt.Errorf("open store in %s: %w", dir, asCorrupt(err)), lock.Close())
+	}
+	return &disk{db: db, lock: lock, log: faults}, nil
+}
+
+// realDir creates dir and names it in the one way that Pebble's list of the
+// locks of this process can compare.
+func realDir(dir string) (string, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(abs)
+}
+
+// lockDir takes the lock of the directory. The operating system drops it with
+// the process that holds it, so it cannot go stale.
+func lockDir(dir string) (*pebble.Lock, error) {
+	lock, err := pebble.LockDirectory(dir, vfs.Default)
+	if err == nil {
+		return lock, nil
+	}
+	if file := (*fs.PathError)(nil); errors.As(err, &file) {
+		return nil, fmt.Errorf("lock store directory: %w", err)
+	}
+	return nil, fmt.Errorf("lock store in %s: %w (%v)", dir, ErrLocked, err)
+}
+
+// options are Pebble's, with the newest format: the default one is silent about
+// a bit flipped in the write-ahead log and drops what follows it.
+func options(lock *pebble.Lock, faults *faultLog) *pebble.Options {
+	o := &pebble.Options{
+		FormatMajorVersion: pebble.FormatNewest,
+		Lock:               lock,
+		CacheSize:          blockCache,
+		MemTableSize:       memTable,
+		Logger:             faults,
+		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) { faults.log.Warn("store background work failed", "error", err) },
+			DataCorruption: func(i pebble.DataCorruptionInfo) {
+				faults.log.Error("store is damaged", "error", i.Details, "file", i.Path)
+			},
+		},
+	}
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // a record that is not held is the usual answer of a write
+	}
+	return o
+}
+
+// snapshot is one iterator, which does for all reads of one moment. It also looks
+// at the filters of the last level, which a plain Get does not: most keys that a
+// write looks for are nowhere.
+func (d *disk) snapshot() (snapshot, error) {
+	it, err := d.db.NewIter(&pebble.IterOptions{UseL6Filters: true})
+	if err != nil {
+		return nil, asCorrupt(err)
+	}
+	return diskSnapshot{it, d.db}, nil
+}
+
+func (d *disk) apply(b *batch) (durable func() error, err error) {
+	if err := d.log.first(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		// Pebble panics when it cannot start a new log. Its locks may then be
+		// held for good: the fault is kept, and close leaves the database alone.
+		if p := recover(); p != nil {
+			err = d.log.poison(fmt.Errorf("write to store: %v", p))
+		}
+	}()
+	pb := d.db.NewBatchWithSize(len(b.buf) + len(b.ops)*16)
+	b.each(func(key, value []byte, remove bool) {
+		if err == nil && remove {
+			err = pb.Delete(key, nil)
+		} else if err == nil {
+			err = pb.Set(key, value, nil)
+		}
+	})
+	if err == nil {
+		err = d.db.ApplyNoSyncWait(pb, pebble.Sync)
+	}
+	if err == nil {
+		err = d.log.first()
+	}
+	if err != nil {
+		return nil, d.log.keep(fmt.Errorf("write to store: %w", err))
+	}
+	return func() error { return d.settle(pb) }, nil
+}
+
+// settle waits until the batch is on disk. What could not be synced once must
+// not be tried again: the kernel may have dropped the pages and call them clean.
+func (d *disk) settle(b *pebble.Batch) error {
+	err := b.SyncWait()
+	if err == nil {
+		err = d.log.first()
+	}
+	if err != nil {
+		return d.log.keep(fmt.Errorf("sync store: %w", err))
+	}
+	return b.Close()
+}
+
+func (d *disk) close() error {
+	if d.log.poisoned() {
+		return fmt.Errorf("close store: left as it is until the process ends: %w", d.log.first())
+	}
+	return errors.Join(d.db.Close(), d.lock.Close())
+}
+
+type diskSnapshot struct {
+	it *pebble.Iterator
+	db *pebble.DB
+}
+
+func (s diskSnapshot) get(key []byte) ([]byte, error) {
+	if s.it.SeekPrefixGE(key) {
+		value, err := s.it.ValueAndErr()
+		return append([]byte{}, value...), asCorrupt(err)
+	}
+	err := asCorrupt(s.it.Error())
+	if errors.Is(err, ErrCorrupt) {
+		return s.latest(key)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, errNoKey
+}
+
+// latest is the value of a key as it is now. An iterator looks into every level
+// and stumbles over a damaged block even where a newer level has the key; this
+// does not, so that what was written again can be read again.
+func (s diskSnapshot) latest(key []byte) ([]byte, error) {
+	value, closer, err := s.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, errNoKey
+	}
+	if err != nil {
+		return nil, asCorrupt(err)
+	}
+	out := append([]byte{}, value...)
+	return out, closer.Close()
+}
+
+func (s diskSnapshot) scan(sp span, visit func(key, value []byte) bool) error {
+	ok, next := false, s.it.Next
+	if sp.backward {
+		ok, next = s.it.SeekLT(sp.high), s.it.Prev
+	} else {
+		ok = s.it.SeekGE(sp.low)
+	}
+	for ; ok && sp.holds(s.it.Key()); ok = next() {
+		value, err := s.it.ValueAndErr()
+		if err != nil {
+			return asCorrupt(err)
+		}
+		if !visit(s.it.Key(), value) {
+			return nil
+		}
+	}
+	return asCorrupt(s.it.Error())
+}
+
+func (s diskSnapshot) close() { _ = s.it.Close() } // what went wrong was returned by the read
+
+// asCorrupt marks what Pebble calls corruption as ErrCorrupt.
+func asCorrupt(err error) error {
+	if err == nil || !pebble.IsCorruptionError(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrCorrupt, err)
+}
+
+// faultLog is Pebble's logger. What Pebble calls fatal, expecting the process to
+// end there, is kept instead, and refuses every later write.
+type faultLog struct {
+	log *slog.Logger
+
+	mu    sync.Mutex // protects fault and dead
+	fault error
+	dead  bool
+}
+
+func (l *faultLog) Infof(format string, args ...any) { l.log.Debug(fmt.Sprintf(format, args...)) }
+
+func (l *faultLog) Errorf(format string, args ...any) { l.log.Error(fmt.Sprintf(format, args...)) }
+
+func (l *faultLog) Fatalf(format string, args ...any) {
+	_ = l.keep(fmt.Errorf("%w: "+format, append([]any{ErrBroken}, args...)...))
+}
+
+// keep remembers the first fault and returns it.
+func (l *faultLog) keep(err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fault == nil {
+		l.log.Error("store refuses writes from now on", "error", err)
+		if !errors.Is(err, ErrBroken) {
+			err = fmt.Errorf("%w: %w", ErrBroken, err)
+		}
+		l.fault = err
+	}
+	return l.fault
+}
+
+// poison keeps a fault after which Pebble itself must not be called again.
+func (l *faultLog) poison(err error) error {
+	l.mu.Lock()
+	l.dead = true
+	l.mu.Unlock()
+	return l.keep(err)
+}
+
+func (l *faultLog) first() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.fault
+}
+
+func (l *faultLog) poisoned() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dead
+}
