@@ -48,7 +48,7 @@ func (p *printer) object(v any) error {
 	if err := e.Encode(v); err != nil {
 		return fmt.Errorf("encode output: %w", err)
 	}
-	return p.write([]byte(escape(b.String(), func(r rune) string { return jsonEscape(r) })))
+	return p.write([]byte(escape(b.String(), jsonEscape)))
 }
 
 func (p *printer) write(b []byte) error {

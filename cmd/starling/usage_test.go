@@ -1,0 +1,138 @@
+//go:build unix
+
+package main_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/starling-social/starling/records"
+)
+
+var someone = records.KeyFromSeed([32]byte{9}).User()
+
+// A command line that makes no sense ends with 2, says what to do, and neither
+// needs a node nor makes anything on disk.
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	post := records.Ref{Author: someone}.String()
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"unknown command":      {[]string{"frobnicate"}, "unknown command"},
+		"slip in a command":    {[]string{"timelin", "me"}, "timeline"},
+		"unknown flag":         {[]string{"status", "--verbose"}, "--verbose"},
+		"flag without value":   {[]string{"post", "x", "--tag"}, "--tag"},
+		"number that is none":  {[]string{"timeline", "me", "--limit", "abc"}, "abc"},
+		"argument too many":    {[]string{"status", "now"}, "no arguments"},
+		"text without quotes":  {[]string{"post", "hello", "world"}, "quotes"},
+		"empty text":           {[]string{"post", ""}, "empty"},
+		"blank text":           {[]string{"post", " \n\t"}, "empty"},
+		"empty input":          {[]string{"post"}, "empty"},
+		"4097 bytes":           {[]string{"post", strings.Repeat("x", 4097)}, "4096"},
+		"not UTF-8":            {[]string{"post", "\xff"}, "UTF-8"},
+		"tag with a blank":     {[]string{"post", "x", "--tag", "a b"}, "--tag"},
+		"mention of a name":    {[]string{"post", "x", "--mention", "ann"}, "--mention"},
+		"reply to nothing":     {[]string{"post", "x", "--reply-to", "7"}, "--reply-to"},
+		"edit of nothing":      {[]string{"edit", "7", "x"}, "post id"},
+		"edit with no text":    {[]string{"edit", post, ""}, "empty"},
+		"delete without post":  {[]string{"delete"}, "one post"},
+		"delete of nothing":    {[]string{"delete", "../../etc"}, "post id"},
+		"timeline without tag": {[]string{"timeline"}, "quotes"},
+		"timeline of a word":   {[]string{"timeline", "go"}, "#tag"},
+		"two timelines":        {[]string{"timeline", "me", "#go"}, "one hashtag"},
+		"limit 0":              {[]string{"timeline", "me", "--limit", "0"}, "--limit"},
+		"limit -1":             {[]string{"timeline", "me", "--limit=-1"}, "--limit"},
+		"limit 2^63":           {[]string{"timeline", "me", "--limit", "9223372036854775808"}, "--limit"},
+		"forged cursor":        {[]string{"timeline", "me", "--before", "AAAA"}, "--before"},
+		"watch nothing":        {[]string{"watch"}, "at least one"},
+		"watch limit 0":        {[]string{"watch", "me", "--limit", "0"}, "--limit"},
+		"network name":         {[]string{"run", "--network", "My Net"}, "--network"},
+		"open API":             {[]string{"run", "--api", "0.0.0.0:7827"}, "this machine alone"},
+		"API without port":     {[]string{"run", "--api", "127.0.0.1"}, "--api"},
+		"bad multiaddr":        {[]string{"run", "--listen", "127.0.0.1:4001"}, "multiaddr"},
+		"bootstrap without id": {[]string{"run", "--bootstrap", "/ip4/127.0.0.1/tcp/4001"}, "/p2p/"},
+		"network of one node":  {[]string{"testnet", "--nodes", "1"}, "want 2"},
+		"network of too many":  {[]string{"testnet", "--nodes", "100000"}, "want 2"},
+		"no neighbours":        {[]string{"testnet", "--neighbourhood", "0"}, "neighbourhoods"},
+		"no posts":             {[]string{"testnet", "--limit", "0"}, "--limit"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := newUser(t)
+			r := u.want(t, 2, c.args...)
+			if !strings.Contains(r.errors, c.want) || !strings.HasPrefix(r.errors, "starling: ") || r.out != "" || len(r.errors) > 1000 {
+				t.Errorf("said %q%q, want a word of %q", r.out, r.errors, c.want)
+			}
+			if _, err := os.Stat(u.data); !os.IsNotExist(err) {
+				t.Errorf("made a data directory: %v", err)
+			}
+		})
+	}
+}
+
+// Without a node the other commands say so and how to start one; they make nothing.
+func TestUsage_noNode(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	post := records.Ref{Author: someone}.String()
+	for _, args := range [][]string{
+		{"post", "x"}, {"edit", post, "x"}, {"delete", post}, {"timeline", "me"}, {"watch", "me"}, {"peers"}, {"status"},
+	} {
+		if r := u.want(t, 3, append(args, "--json")...); !strings.Contains(r.errors, "starling run") || r.out != "" {
+			t.Errorf("%v: %s%s", args, r.out, r.errors)
+		}
+	}
+	if r := u.want(t, 1, "id", "--json"); !strings.Contains(r.errors, "starling run") || r.out != "" {
+		t.Errorf("id: %s%s", r.out, r.errors)
+	}
+	if _, err := os.Stat(u.data); !os.IsNotExist(err) {
+		t.Errorf("made a data directory: %v", err)
+	}
+}
+
+// 4096 bytes are a post, from an argument or with a line break behind it.
+func TestUsage_longestText(t *testing.T) {
+	t.Parallel()
+	u, text := newUser(t), strings.Repeat("x", 4096)
+	u.want(t, 3, "post", text)
+	u.says(text+"\n").want(t, 3, "post", "-")
+	u.says(text+"x\n").want(t, 2, "post")
+	u.says(text+"\n\n").want(t, 2, "post")
+	u.says(strings.Repeat(text, 10_000)).want(t, 2, "post")
+}
+
+// The data directory is the user's own unless said otherwise; without a home the
+// command says how to say.
+func TestUsage_dataDirectory(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	for name, c := range map[string]struct {
+		env  []string
+		args []string
+		want string
+	}{
+		"home":        {[]string{"HOME=" + home}, nil, filepath.Join(home, ".local/share/starling")},
+		"XDG":         {[]string{"HOME=" + home, "XDG_DATA_HOME=" + home + "/xdg"}, nil, home + "/xdg/starling"},
+		"XDG, no dir": {[]string{"HOME=" + home, "XDG_DATA_HOME=xdg"}, nil, filepath.Join(home, ".local/share/starling")},
+		"variable":    {[]string{"HOME=" + home, "STARLING_DATA=" + home + "/var"}, nil, home + "/var"},
+		"flag":        {[]string{"STARLING_DATA=" + home + "/var"}, []string{"--data", home + "/a b\nc"}, home + `/a b`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := user{env: append(c.env, "PATH="+os.Getenv("PATH"))}
+			if r := u.want(t, 1, append([]string{"id"}, c.args...)...); !strings.Contains(r.errors, c.want) {
+				t.Errorf("said %q, want %q in it", r.errors, c.want)
+			}
+		})
+	}
+	for _, args := range [][]string{{"id"}, {"run"}, {"status"}} {
+		if r := (user{}).want(t, 2, args...); !strings.Contains(r.errors, "--data") {
+			t.Errorf("%v without a home: %s", args, r.errors)
+		}
+	}
+	user{}.want(t, 0, "version")
+}
