@@ -29,26 +29,28 @@ var ErrListen = errors.New("cannot listen")
 // newHost makes the libp2p host. candidates offers peers that may relay for us;
 // it is asked only once the host runs.
 func newHost(c Config, candidates func(ctx context.Context, n int) <-chan peer.AddrInfo) (host.Host, error) {
-	cm, err := connmgr.NewConnManager(c.ConnsLow, c.ConnsHigh)
-	if err != nil {
-		return nil, fmt.Errorf("connection manager: %w", err)
-	}
 	opts := []libp2p.Option{
-		libp2p.Identity(c.Identity), libp2p.ConnectionManager(cm), libp2p.UserAgent("starling"),
+		libp2p.Identity(c.Identity), libp2p.UserAgent("starling"),
 		// Prometheus collectors are process-wide in libp2p: a second node in the
 		// process would count into those of the first.
 		libp2p.DisableMetrics(),
 	}
 	if c.HostOptions != nil {
-		return libp2p.New(append(opts, c.HostOptions...)...)
+		opts = append(opts, c.HostOptions...)
+	} else {
+		network, err := networkOptions(c, candidates)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, network...)
 	}
-	network, err := networkOptions(c, candidates)
+	cm, err := connmgr.NewConnManager(c.ConnsLow, c.ConnsHigh)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("connection manager: %w", err)
 	}
-	h, err := libp2p.New(append(opts, network...)...)
+	h, err := libp2p.New(append(opts, libp2p.ConnectionManager(cm))...)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrListen, err)
+		return nil, errors.Join(fmt.Errorf("%w: %w", ErrListen, err), cm.Close())
 	}
 	return h, nil
 }

@@ -22,7 +22,7 @@ import (
 type Config struct {
 	Nodes   int             // how many start
 	Network records.Network // zero: a test network with neighbourhoods of 4
-	Links   LinksConfig     // zero: 25 ms each way, no loss
+	Links   LinksConfig     // zero: 20 ms each way, no loss
 	Log     *slog.Logger    // nil discards
 	Tune    func(i int, c *starling.Config)
 }
@@ -148,7 +148,7 @@ func (n *Network) WaitReady() {
 const settleTime = 5 * time.Minute
 
 // Settle waits until every running node knows how large the network is, within a
-// fifth, and no node's prefix has changed for ten seconds.
+// factor of two, and no node's prefix has changed for ten seconds.
 func (n *Network) Settle() {
 	n.t.Helper()
 	var last []int
@@ -192,7 +192,7 @@ func (n *Network) sizes() (out []float64) {
 func (n *Network) sized() bool {
 	want := float64(len(n.Running()))
 	for _, got := range n.sizes() {
-		if got < want*0.8 || got > want*1.2 {
+		if got < want/2 || got > want*2 {
 			return false
 		}
 	}
