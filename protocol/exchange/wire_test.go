@@ -30,8 +30,9 @@ const window = 256 << 10
 type fakeHost struct {
 	id   peer.ID
 	wire *wire
-	sent atomic.Int64 // bytes
-	dial func() error // called before a stream is opened, if set
+	sent atomic.Int64                        // bytes
+	dial func(context.Context) error         // called before a stream is opened, if set
+	wrap func(network.Stream) network.Stream // around a stream just opened, if set
 
 	mu       sync.Mutex // protects what follows
 	handlers map[protocol.ID]network.StreamHandler
@@ -62,7 +63,7 @@ func (h *fakeHost) RemoveStreamHandler(id protocol.ID) {
 
 func (h *fakeHost) NewStream(ctx context.Context, p peer.ID, ids ...protocol.ID) (network.Stream, error) {
 	if h.dial != nil {
-		if err := h.dial(); err != nil {
+		if err := h.dial(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -85,7 +86,10 @@ func (h *fakeHost) NewStream(ctx context.Context, p peer.ID, ids ...protocol.ID)
 	h.add(near)
 	far.add(theirs)
 	go handler(theirs)
-	return near, ctx.Err()
+	if h.wrap != nil {
+		return h.wrap(near), nil
+	}
+	return near, nil
 }
 
 func (h *fakeHost) add(s *fakeStream) {
