@@ -18,5 +18,6 @@ var (
 	ErrManyTags  = fmt.Errorf("post has more than %d places (author, tags, mentions, thread)", records.MaxPlaces)
 	ErrNotSource = errors.New("not a timeline: want '#tag', a user (did:key:… or me) or a post id")
 	ErrStopped   = errors.New("node has stopped")
-	ErrLocked    = datastore.ErrLocked // another node runs on the data directory
+	ErrLocked    = datastore.ErrLocked  // another node runs on the data directory
+	ErrForeign   = datastore.ErrForeign // the data directory is that of a node of another network
 )

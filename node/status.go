@@ -120,9 +120,9 @@ func (n *Node) Addrs() []string {
 	slices.SortStableFunc(out, func(a, b string) int { return addrRank(a) - addrRank(b) })
 	seen := map[string]bool{}
 	return slices.DeleteFunc(out, func(a string) bool {
-		dup := seen[a]
+		useless := seen[a] || strings.HasPrefix(a, "/p2p-circuit/") // a relay that is not named leads nowhere
 		seen[a] = true
-		return dup
+		return useless
 	})
 }
 

@@ -266,7 +266,7 @@ func (p *process) signal(t *testing.T, s os.Signal) (code int, took time.Duratio
 	}()
 	select {
 	case <-p.ended:
-	case <-time.After(patience): //nolint:forbidigo // once, and the test ends with it
+	case <-time.After(patience):
 		t.Fatalf("still running %s after %s", patience, s)
 	}
 	return p.ProcessState.ExitCode(), time.Since(began)

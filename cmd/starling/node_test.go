@@ -22,6 +22,11 @@ func TestNode_alone(t *testing.T) {
 	if n.ready.str("event") != "ready" || n.ready.str("network") != networkOf(t) || n.ready.str("data") != u.data {
 		t.Errorf("ready %v", n.ready)
 	}
+	for _, a := range n.ready["addrs"].([]any) {
+		if s, _ := a.(string); !strings.HasPrefix(s, "/ip") {
+			t.Errorf("nobody can dial %s", s)
+		}
+	}
 	if a := n.addr(t, "/tcp/"); strings.Contains(a, "/tcp/0/") || !strings.HasSuffix(a, "/p2p/"+n.ready.str("peer_id")) {
 		t.Errorf("address %s", a)
 	}
@@ -116,7 +121,7 @@ func TestNode_alone(t *testing.T) {
 	}
 	u.want(t, 3, "status")
 
-	n = u.node(t, on("/tcp/0")...)
+	u.node(t, on("/tcp/0")...)
 	if got := u.json(t, "timeline", "me"); len(got) != 2 {
 		t.Errorf("after a restart: %v", got)
 	}
@@ -161,6 +166,17 @@ func TestNode_twoOnOneDirectory(t *testing.T) {
 		t.Errorf("locked: %s%s", r.out, r.errors)
 	}
 	u.json(t, "status")
+}
+
+// A data directory belongs to one network, and says to which.
+func TestNode_otherNetwork(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	u.node(t, on("/tcp/0")...).interrupt(t)
+	r := u.want(t, 1, append([]string{"run", "--network", "another", "--api", "127.0.0.1:0"}, on("/tcp/0")...)...)
+	if !strings.Contains(r.errors, networkOf(t)+".") || !strings.Contains(r.errors, "--network") {
+		t.Errorf("another network: %s", r.errors)
+	}
 }
 
 // A node that was killed leaves its API file; the commands find out at once that
@@ -217,12 +233,11 @@ func TestNode_unprivileged(t *testing.T) {
 	u := newUser(t)
 	if os.Getuid() == 0 {
 		const nobody = 65534
-		dir, err := os.MkdirTemp("", "starling-nobody-") // test directories let nobody else in
-		if err != nil {
+		dir := t.TempDir()
+		if err := os.Chown(dir, nobody, nobody); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = os.RemoveAll(dir) })
-		if err := os.Chown(dir, nobody, nobody); err != nil {
+		if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil { // test directories let nobody else in
 			t.Fatal(err)
 		}
 		u.data = filepath.Join(dir, "data")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -11,21 +12,19 @@ import (
 
 const barPace = 100 * time.Millisecond // between drawings
 
-// newBar is a progress bar on standard error, with an estimate of the time left;
-// nil where there is no terminal to draw on.
-func newBar(name string, total int64) *progressbar.ProgressBar {
+// newBar is a progress bar on standard error, nil where there is no terminal to
+// draw on.
+func newBar(name string, total int64, more ...progressbar.Option) *progressbar.ProgressBar {
 	if !fancy(os.Stderr) {
 		return nil
 	}
-	return progressbar.NewOptions64(total,
+	return progressbar.NewOptions64(total, append([]progressbar.Option{
 		progressbar.OptionSetWriter(os.Stderr),
 		progressbar.OptionSetDescription(fmt.Sprintf("%-15s", name)),
 		progressbar.OptionSetWidth(30),
-		progressbar.OptionShowCount(),
-		progressbar.OptionSetPredictTime(true),
 		progressbar.OptionThrottle(barPace),
 		progressbar.OptionOnCompletion(func() { fmt.Fprintln(os.Stderr) }),
-	)
+	}, more...)...)
 }
 
 // bars shows one phase after another. It is safe for concurrent use.
@@ -39,7 +38,7 @@ func (b *bars) Phase(name string, total int) {
 	defer b.mu.Unlock()
 	b.leave()
 	if total > 0 {
-		b.bar = newBar(name, int64(total))
+		b.bar = newBar(name, int64(total), progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true))
 	}
 }
 
@@ -65,30 +64,35 @@ func (b *bars) leave() {
 	b.bar = nil
 }
 
-// puzzle shows the search for a node key. It is luck: two of three searches end
-// before the bar is full, one of fifty takes four times as long.
+// puzzle shows the search for a node key. The search is luck and has no memory: at
+// any moment it will take as long again as it takes on average. So the bar shows how
+// many of a thousand searches would have ended by now.
 type puzzle struct {
-	bars
-	shown uint64 // tries that the bar stands for
+	began time.Time
+	bar   *progressbar.ProgressBar
 }
 
+const searches = 1000
+
+// tried is told, by one goroutine at a time, how many keys were tried.
 func (p *puzzle) tried(tries, expected uint64) {
-	if expected <= 1 {
+	if expected <= 1 || tries == 0 {
 		return // test networks have no puzzle
 	}
-	if p.bar == nil && p.shown == 0 {
-		p.Phase("make node key", int(expected))
+	if p.bar == nil {
+		p.began, p.bar = time.Now(), newBar("make node key", searches, progressbar.OptionSetPredictTime(false))
 	}
-	tries = min(tries, expected-1) // the end is when it is found
-	p.Advance(int(tries - p.shown))
-	p.shown = tries
+	if p.bar == nil {
+		return
+	}
+	share := 1 - math.Exp(-float64(tries)/float64(expected))
+	average := time.Duration(float64(time.Since(p.began)) * float64(expected) / float64(tries))
+	p.bar.Describe(fmt.Sprintf("make node key, once: luck, %s on average", average.Round(time.Second)))
+	_ = p.bar.Set(min(int(share*searches), searches-1)) // a bar that cannot be drawn is no reason to stop
 }
 
 func (p *puzzle) found() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.bar != nil {
-		_ = p.bar.Finish() // a bar that cannot be drawn is no reason to stop
+		_ = p.bar.Finish() // as above
 	}
-	p.leave()
 }

@@ -107,8 +107,11 @@ func open(ctx context.Context, dir string, network records.Network, f runFlags, 
 		c.Listen = node.DefaultListen(0)
 		n, err = node.New(c)
 	}
-	if errors.Is(err, node.ErrLocked) {
+	switch {
+	case errors.Is(err, node.ErrLocked):
 		return nil, fmt.Errorf("%w: is a node running on %s? stop it, or choose another directory with --data", err, dir)
+	case errors.Is(err, node.ErrForeign):
+		return nil, fmt.Errorf("%w: name that one with --network, or choose another directory with --data", err)
 	}
 	return n, err
 }

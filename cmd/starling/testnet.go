@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"text/tabwriter"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -74,11 +74,13 @@ places: of a line with more, tags come before mentions, and the rest is left out
 
 // tell prints what was found for people.
 func tell(r testnet.Result) {
-	t := tabwriter.NewWriter(os.Stderr, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "\t\t\t\tmedian\t99 %%\t\n")
-	fmt.Fprintf(t, "published\t%d\tof %d posts\t%.0f/s\t%.1f ms\t%.1f ms\t\n", r.Published, r.Posts, r.PostsPerS, r.PublishP50, r.PublishP99)
-	fmt.Fprintf(t, "read back\t%d\tof %d\t\t%.1f ms\t%.1f ms\t\n", r.ReadBack, r.ReadBack+r.Missing, r.TimelineP50, r.TimelineP99)
-	fmt.Fprintf(t, "heard live\t%d\tof %d\t\t%.1f ms\t%.1f ms\t\n", r.LiveDelivered, r.LiveExpected, r.LiveP50, r.LiveP99)
-	_ = t.Flush() // standard error has nowhere to report to
-	fmt.Fprintf(os.Stderr, "%d nodes in %.0f MiB\n", r.Nodes, r.RSS)
+	var b strings.Builder
+	row := func(what string, n, of int, rate string, p50, p99 float64) {
+		fmt.Fprintf(&b, "%-11s %6d of %-6d %9s %9.1f ms %9.1f ms\n", what, n, of, rate, p50, p99)
+	}
+	fmt.Fprintf(&b, "%-27s %9s %12s %12s\n", "", "", "median", "99 %")
+	row("published", r.Published, r.Posts, fmt.Sprintf("%.0f/s", r.PostsPerS), r.PublishP50, r.PublishP99)
+	row("read back", r.ReadBack, r.ReadBack+r.Missing, "", r.TimelineP50, r.TimelineP99)
+	row("heard live", r.LiveDelivered, r.LiveExpected, "", r.LiveP50, r.LiveP99)
+	fmt.Fprintf(os.Stderr, "%s%d nodes in %.0f MiB\n", &b, r.Nodes, r.RSS)
 }

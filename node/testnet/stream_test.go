@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -144,7 +143,7 @@ func FuzzReadStream(f *testing.F) {
 		known := map[int]bool{}
 		for _, l := range lines {
 			if known[l.ID] || l.ReplyTo != nil && !known[*l.ReplyTo] {
-				t.Fatal(fmt.Sprintf("line %+v", l))
+				t.Fatalf("line %+v", l)
 			}
 			known[l.ID] = true
 		}
