@@ -92,7 +92,9 @@ func badEnvelopes(t *testing.T) []refusal {
 		p.Body = append(p.Body, bytes.Repeat([]byte{0}, n)...)
 		return sealMessage(t, p)
 	}
-	edit := func(at int, with ...byte) []byte { return append(append(slices.Clone(good[:at]), with...), good[at+len(with):]...) }
+	edit := func(at int, with ...byte) []byte {
+		return append(append(slices.Clone(good[:at]), with...), good[at+len(with):]...)
+	}
 	insert := func(at int, what ...byte) []byte { return slices.Insert(slices.Clone(good), at, what...) }
 	other := mustTestNetwork("other")
 	twin, err := records.NewNetwork("test", records.Params{Neighbourhood: 5, Capacity: 64})

@@ -89,8 +89,11 @@ func TestVectors_placesInvalidNearby(t *testing.T) {
 		t.Fatalf("bytes %x, want %x", tag, want)
 	}
 	for _, b := range [][]byte{
-		tag, {2, 0, 2, 'g', 'o', 1, 0, 0, 0, 0, 0, 0, 0, 61}, {2, 0, 2, 'g', 'o', 10, 0, 0, 0, 0, 0, 0, 0, 0, 0xa0},
-		{9, 0, 2, 'g', 'o', 1, 0xa0}, {10, 0, 5, 'p', 'u', 'b', '/', 'x', 0},
+		tag,
+		{2, 0, 2, 'g', 'o', 1, 0, 0, 0, 0, 0, 0, 0, 61},
+		{2, 0, 2, 'g', 'o', 10, 0, 0, 0, 0, 0, 0, 0, 0, 0xa0},
+		{9, 0, 2, 'g', 'o', 1, 0xa0},
+		{10, 0, 5, 'p', 'u', 'b', '/', 'x', 0},
 	} {
 		if _, err := records.ParsePlace(b); err != nil {
 			t.Errorf("%x: %v", b, err)
