@@ -15,7 +15,7 @@ const protectTag = "starling-neighbourhood"
 // While a network forms, a node's prefix changes several times a second. Joining
 // and leaving live topics each time would cost every peer a message for each.
 const (
-	prefixCalm = 3 * time.Second  // without a change before it is acted on
+	prefixCalm = time.Second      // without a change before it is acted on
 	prefixWait = 15 * time.Second // but never later than this
 )
 

@@ -28,6 +28,7 @@ type Status struct {
 	Size       float64       // nodes in the network, estimated
 	Records    int64         // in the store
 	StoreBytes int64         // that they take
+	Heard      uint64        // posts that others announced and we heard by gossip
 	Uptime     time.Duration // since New
 }
 
@@ -39,7 +40,7 @@ func (n *Node) Status() Status {
 		PeerID: n.host.ID(), Network: n.config.Network.Name, NetworkID: n.config.Network.ID(),
 		Peers:  len(n.host.Network().Peers()),
 		Prefix: view.Prefix, Members: view.Members, Size: view.Size,
-		Records: stats.Records, StoreBytes: stats.Bytes, Uptime: n.now().Sub(n.started),
+		Records: stats.Records, StoreBytes: stats.Bytes, Heard: n.gossip.Stats().Delivered, Uptime: n.now().Sub(n.started),
 	}
 	select {
 	case <-n.Ready():
@@ -74,7 +75,7 @@ func (n *Node) Peers() []Peer {
 			continue
 		}
 		out = append(out, Peer{
-			ID: p, Addr: conns[0].RemoteMultiaddr(), Transport: transportOf(conns[0].RemoteMultiaddr()),
+			ID: p, Addr: conns[0].RemoteMultiaddr(), Transport: transportOf(conns[0]),
 			RTT: n.host.Peerstore().LatencyEWMA(p), Inbound: conns[0].Stat().Direction == network.DirInbound,
 			Member: n.dht.IsMember(p),
 		})
@@ -94,13 +95,15 @@ func (n *Node) Peers() []Peer {
 // transports are the names of transports in multiaddrs, outermost first.
 var transports = []int{ma.P_CIRCUIT, ma.P_WEBTRANSPORT, ma.P_WEBRTC_DIRECT, ma.P_QUIC_V1, ma.P_WSS, ma.P_WS, ma.P_TCP}
 
-func transportOf(a ma.Multiaddr) string {
+// transportOf asks the dialler's address first: an inbound WebRTC connection knows
+// no more than the other's UDP port, and then the transport itself says.
+func transportOf(c network.Conn) string {
 	for _, code := range transports {
-		if _, err := a.ValueForProtocol(code); err == nil {
+		if _, err := c.RemoteMultiaddr().ValueForProtocol(code); err == nil {
 			return ma.ProtocolWithCode(code).Name
 		}
 	}
-	return "unknown"
+	return c.ConnState().Transport
 }
 
 // Addrs are the addresses to reach the node by, each ending in its id. Where it

@@ -125,13 +125,13 @@ func (a *audience) delivered() int {
 }
 
 // await waits until all that is expected was heard, or nothing more comes.
-func (a *audience) await(ctx context.Context, progress Progress) error {
-	progress.Phase("hear the last", a.plan.expected)
+func (a *audience) await(ctx context.Context, c Config) error {
+	c.Progress.Phase("hear the last", a.plan.expected)
 	lost := time.NewTimer(patience)
 	defer lost.Stop()
 	for known := 0; ; {
 		now := a.delivered()
-		progress.Advance(now - known)
+		c.Progress.Advance(now - known)
 		if known = now; known == a.plan.expected {
 			return nil
 		}
@@ -139,10 +139,24 @@ func (a *audience) await(ctx context.Context, progress Progress) error {
 		case <-a.news:
 			lost.Reset(patience)
 		case <-lost.C:
+			a.tellLost(c)
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
+	}
+}
+
+// tellLost names the timelines whose watchers did not hear everything.
+func (a *audience) tellLost(c Config) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	lost := map[string]int{}
+	for p := range a.waiting {
+		lost[p.source]++
+	}
+	for source, n := range lost {
+		c.Log.Warn("posts not heard live", "source", source, "posts", n, "watcher", a.plan.watched[source])
 	}
 }
 

@@ -158,7 +158,7 @@ func carry(ctx context.Context, c Config, net *cluster, p *plan) (Result, error)
 	result.PostsPerS = round(float64(published.count) / time.Since(began).Seconds())
 	result.PublishP50, result.PublishP99 = published.times.quantiles()
 
-	if err := errors.Join(audience.await(ctx, c.Progress), audience.leave()); err != nil {
+	if err := errors.Join(audience.await(ctx, c), audience.leave()); err != nil {
 		return Result{}, err
 	}
 	result.LiveDelivered = audience.delivered()
