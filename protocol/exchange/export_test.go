@@ -1,10 +1,14 @@
 package exchange
 
 import (
+	"slices"
+
 	"github.com/libp2p/go-libp2p/core/peer"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/starling-social/starling/protocol"
+	"github.com/starling-social/starling/protocol/pb"
+	"github.com/starling-social/starling/records"
 )
 
 // ReplyBytes is how much waits for a peer to read it.
@@ -36,3 +40,39 @@ func taken(room *semaphore.Weighted, size int64) int64 {
 	}
 	return size - low
 }
+
+// Board is the board of a server, without the server.
+type Board struct{ b *board }
+
+// BoardFollower is a follower on a Board.
+type BoardFollower struct {
+	b  *board
+	f  *follower
+	at []Mark
+}
+
+func NewBoard() Board { return Board{newBoard()} }
+
+func (b Board) Arrive(root records.Place, r *records.Record) { b.b.arrive(root, r) }
+
+func (b Board) Follow(from ...Mark) *BoardFollower {
+	return &BoardFollower{b.b, b.b.follow(from), slices.Clone(from)}
+}
+
+func (f *BoardFollower) Unfollow() { f.b.unfollow(f.f) }
+
+// Next is what the follower hears next, of at most so many bytes of records.
+func (f *BoardFollower) Next(bytes int) []Arrival {
+	marks, read := f.b.next(f.f, bytes)
+	return arrivals(f.at, marks, read)
+}
+
+// Sizes are the arrivals, their bytes and the roots that the board remembers.
+func (b Board) Sizes() (arrivals, bytes, roots int) {
+	b.b.mu.Lock()
+	defer b.b.mu.Unlock()
+	return b.b.all.Len(), b.b.bytes, len(b.b.rings)
+}
+
+// DecodeReply reads a reply as the client does.
+func DecodeReply(b []byte) (*pb.Reply, error) { return decodeReply(b) }

@@ -13,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/starling-social/starling/protocol"
 	"github.com/starling-social/starling/protocol/exchange"
 	"github.com/starling-social/starling/records"
 )
@@ -231,6 +232,14 @@ func (w *world) serve(tb testing.TB, i int, store exchange.Store, r exchange.Reg
 		Host: w.hosts[i], Door: newDoor(tb), Store: store, Region: r,
 		Status: func() exchange.Status { return exchange.Status{Version: "test", Records: 7, Bytes: 700} },
 	})
+	stop = w.run(tb, i, s)
+	synctest.Wait()
+	return s, stop
+}
+
+// run runs a server on host i until the test ends or stop is called.
+func (w *world) run(tb testing.TB, i int, s *exchange.Server) (stop func()) {
+	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -241,8 +250,8 @@ func (w *world) serve(tb testing.TB, i int, store exchange.Store, r exchange.Reg
 	}()
 	stop = sync.OnceFunc(func() { cancel(); <-ended })
 	tb.Cleanup(stop)
-	synctest.Wait()
-	return s, stop
+	w.hosts[i].await(protocol.ExchangeID(net(tb)))
+	return stop
 }
 
 // client makes a client on host i.

@@ -36,6 +36,7 @@ type fakeHost struct {
 
 	mu       sync.Mutex // protects what follows
 	handlers map[protocol.ID]network.StreamHandler
+	serves   *sync.Cond
 	open     []*fakeStream // opened by this host or to it
 }
 
@@ -43,6 +44,7 @@ func newWire() *wire { return &wire{hosts: map[peer.ID]*fakeHost{}} }
 
 func (w *wire) host(id peer.ID) *fakeHost {
 	h := &fakeHost{id: id, wire: w, handlers: map[protocol.ID]network.StreamHandler{}}
+	h.serves = sync.NewCond(&h.mu)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.hosts[id] = h
@@ -53,6 +55,16 @@ func (h *fakeHost) SetStreamHandler(id protocol.ID, f network.StreamHandler) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.handlers[id] = f
+	h.serves.Broadcast()
+}
+
+// await returns when the host serves a protocol.
+func (h *fakeHost) await(id protocol.ID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for h.handlers[id] == nil {
+		h.serves.Wait()
+	}
 }
 
 func (h *fakeHost) RemoveStreamHandler(id protocol.ID) {
