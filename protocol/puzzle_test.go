@@ -66,10 +66,7 @@ func TestSolves_equalsReference(t *testing.T) {
 		public := rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "public")
 		var sum [32]byte
 		blake3.DeriveKey("starling 2026-11-21 node puzzle", public, sum[:])
-		text := ""
-		for _, b := range sum[:2] {
-			text += fmt.Sprintf("%08b", b)
-		}
+		text := fmt.Sprintf("%08b%08b", sum[0], sum[1])
 		id := peer.ID("\x00\x24\x08\x01\x12\x20" + string(public))
 		solved := true
 		for bits, n := range networks {

@@ -29,7 +29,7 @@ type DHT struct {
 
 	surveys *surveys
 	ready   chan struct{} // closed once the table can answer
-	ended   chan struct{} // closed once Run has begun to end
+	ended   chan struct{} // closed once Run has ended
 	changed chan struct{} // holds one when our neighbourhood changed and nobody has noticed yet
 	events  chan event    // what the upkeep should look into
 
@@ -92,6 +92,7 @@ func (d *DHT) Run(ctx context.Context) error {
 	if err := d.begin(); err != nil {
 		return err
 	}
+	defer close(d.ended)
 	sub, err := d.subscribe()
 	if err != nil {
 		return err
@@ -169,7 +170,6 @@ func (d *DHT) stop(w *wire) error {
 		c.cancel()
 	}
 	d.mu.Unlock()
-	close(d.ended)
 	d.over.Wait()
 
 	d.cfg.Host.RemoveStreamHandler(d.protocol)

@@ -26,7 +26,8 @@
 // [New] starts nothing. Everything runs inside [DHT.Run]: the library, one
 // goroutine that listens to the host's events and one that keeps the table and our
 // prefix true. Members asks in goroutines that are gone when it returns. When Run
-// has returned nothing of ours runs, and no request is answered any more.
+// has returned nothing of ours runs and no request is answered any more; questions
+// that the library itself had under way are cancelled and end a moment later.
 //
 // # Errors
 //

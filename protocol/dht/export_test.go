@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/libp2p/go-libp2p-kbucket/peerdiversity"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/starling-social/starling/records"
@@ -147,3 +148,6 @@ func Preferred(ids []peer.ID, since []time.Time, limit int) (kept []peer.ID) {
 	}
 	return kept
 }
+
+// NewIPGroups is the filter that the routing table is given.
+func NewIPGroups(limits IPGroups) peerdiversity.PeerIPGroupFilter { return newIPGroups(limits, nil) }

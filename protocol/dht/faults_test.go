@@ -31,7 +31,8 @@ func everyThird(nodes []*testNode) (third, rest []*testNode) {
 // the living ones instead; a little later all have noticed.
 func TestMembers_killedThird(t *testing.T) {
 	inBubble(t, records.Params{Neighbourhood: 4}, func(t *testing.T, n *testNet) {
-		n.grow(45)
+		all := atMost(45)
+		n.grow(all)
 		n.eventually(time.Minute, n.settled)
 		asker := n.servers()[0]
 		place := asker.at
@@ -55,7 +56,7 @@ func TestMembers_killedThird(t *testing.T) {
 		}
 		t.Logf("%d members before, %d after %s of asking again", len(before.Peers), len(after.Peers), time.Since(start))
 		took := n.eventually(5*time.Minute, n.settled)
-		t.Logf("%d of 45 died; all noticed after %s", len(victims), took)
+		t.Logf("%d of %d died; all noticed after %s", len(victims), all, took)
 		n.eventually(10*time.Minute, func() error { return n.membersEverywhere(60) })
 	})
 }
@@ -126,7 +127,7 @@ func TestMembers_lastSurvivor(t *testing.T) {
 // A member that hangs costs a search its patience once, and is not found.
 func TestMembers_hungNode(t *testing.T) {
 	inBubble(t, records.Params{Neighbourhood: 4}, func(t *testing.T, n *testNet) {
-		n.grow(40)
+		n.grow(atMost(40))
 		n.eventually(time.Minute, n.settled)
 		asker := n.servers()[0]
 		place := asker.at

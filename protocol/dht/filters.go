@@ -1,6 +1,7 @@
 package dht
 
 import (
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -72,21 +73,23 @@ func newIPGroups(limits IPGroups, h host.Host) *ipGroups {
 	}
 }
 
-// unlimited is the group that all addresses without limits are given.
+// unlimited is the address that stands for all to which no limit applies.
 var unlimited = ma.StringCast("/ip4/127.0.0.1")
 
 // PeerAddresses are the remote ends of our connections to p, which p cannot
-// choose as it can the addresses it announces.
+// choose as it can the addresses it announces; one of each group, for every one
+// that is returned counts.
 func (g *ipGroups) PeerAddresses(p peer.ID) []ma.Multiaddr {
-	var addrs []ma.Multiaddr
+	groups := map[peerdiversity.PeerIPGroupKey]ma.Multiaddr{}
 	for _, c := range g.host.Network().ConnsToPeer(p) {
 		a := c.RemoteMultiaddr()
-		if !manet.IsPublicAddr(a) {
-			a = unlimited
+		ip, err := manet.ToIP(a)
+		if err != nil || !manet.IsPublicAddr(a) {
+			a, ip = unlimited, net.IPv4(127, 0, 0, 1)
 		}
-		addrs = append(addrs, a)
+		groups[peerdiversity.IPGroupKey(ip)] = a
 	}
-	return addrs
+	return slices.Collect(maps.Values(groups))
 }
 
 func (g *ipGroups) Allow(i peerdiversity.PeerGroupInfo) bool {

@@ -7,8 +7,10 @@ import (
 
 	kad "github.com/libp2p/go-libp2p-kad-dht"
 	kadpb "github.com/libp2p/go-libp2p-kad-dht/pb"
+	"github.com/libp2p/go-libp2p-kbucket/peerdiversity"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/starling-social/starling/node/nodetest"
 	"github.com/starling-social/starling/protocol"
@@ -59,7 +61,7 @@ func TestRun_networksOnSharedWires(t *testing.T) {
 	inBubble(t, records.Params{Neighbourhood: 4}, func(t *testing.T, one *testNet) {
 		other := newTestNet(t, "other", records.Params{Neighbourhood: 4}, one.links)
 		other.next = 100
-		first, second := one.grow(12), other.grow(12)
+		first, second := one.grow(atMost(12)), other.grow(atMost(12))
 		for _, node := range one.servers()[:4] { // these hosts are in both networks
 			other.run(node.host, node.number, through(second)).shared = true
 		}
@@ -114,13 +116,13 @@ func addressesTold(t *testing.T, n *testNet, asked *testNode, about peer.ID) []m
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer h.Close()
+	defer closeAll(t, h)
 	lib, err := kad.New(h, kad.Mode(kad.ModeClient), kad.DisableAutoRefresh(), kad.DisableProviders(), kad.DisableValues(),
 		kad.ProtocolPrefix(protocol.KadPrefix(n.net)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lib.Close()
+	defer closeAll(t, lib)
 	messages, err := kadpb.NewProtocolMessenger(lib.MessageSender())
 	if err != nil {
 		t.Fatal(err)
@@ -163,5 +165,43 @@ func TestConfig_ipGroups(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Nodes in one house are as many as there are, whatever the limits.
+func TestIPGroups_loopbackIsNotLimited(t *testing.T) {
+	t.Parallel()
+	groups := dht.NewIPGroups(dht.IPGroups{PerBucket: 1, PerTable: 2})
+	in := func(address string, shared int) peerdiversity.PeerGroupInfo {
+		ip, err := manet.ToIP(ma.StringCast(address))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return peerdiversity.PeerGroupInfo{Cpl: shared, IPGroupKey: peerdiversity.IPGroupKey(ip)}
+	}
+	for i := range 5 {
+		home := in("/ip4/127.0.0.1", 0)
+		if !groups.Allow(home) {
+			t.Fatalf("loopback node %d is refused", i)
+		}
+		groups.Increment(home)
+	}
+	public := in("/ip4/5.6.7.8", 0)
+	groups.Increment(public)
+	for _, c := range []struct {
+		group peerdiversity.PeerGroupInfo
+		want  bool
+	}{{public, false}, {in("/ip4/5.6.9.9", 0), false}, {in("/ip4/5.6.9.9", 1), true}, {in("/ip4/5.7.9.9", 0), true}} {
+		if got := groups.Allow(c.group); got != c.want {
+			t.Errorf("%+v: allowed %v, want %v", c.group, got, c.want)
+		}
+	}
+	groups.Increment(in("/ip4/5.6.9.9", 1))
+	if groups.Allow(in("/ip4/5.6.9.9", 2)) {
+		t.Error("a third node of the group enters the table")
+	}
+	groups.Decrement(public)
+	if !groups.Allow(public) {
+		t.Error("one that left still counts")
 	}
 }

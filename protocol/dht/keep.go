@@ -22,7 +22,7 @@ const (
 	// less often. One costs some ten questions and as many pings as we have neighbours.
 	firstPace = 500 * time.Millisecond
 	slowPace  = 2 * time.Minute
-	// alonePace bounds the wait before the bootstrap nodes are tried again.
+	// alonePace is how often nodes to join through are tried while there is nobody else.
 	alonePace = 5 * time.Second
 	// settleTime is how long a newcomer or a failure waits for others before
 	// the neighbourhood is looked at again.
@@ -35,7 +35,8 @@ const (
 	bootstrapWidth   = 8 // nodes dialled at a time to join through
 	bootstrapTimeout = 5 * time.Second
 
-	sizeNews = 1.5 // by how much the size has to move to be worth a line in the log
+	complainAge = 5 * time.Minute // how often the log says that there is nobody to join through
+	sizeNews    = 1.5             // by how much the size has to move to be worth a line in the log
 )
 
 // A keeper keeps what a DHT knows true, in rounds. All its fields belong to the
@@ -44,14 +45,15 @@ type keeper struct {
 	*DHT
 	wire *wire
 
-	size      sizeEstimate
-	joined    bool                 // somebody has answered
-	silences  int                  // rounds in a row in which nobody answered
-	logged    float64              // the size that was last logged
-	suggested int                  // the prefix that the rule said in the last round
-	refreshed [maxPrefix]time.Time // when the bucket of nodes that share so many bits was
-	newcomers map[peer.ID]struct{} // met since the last round
-	suspects  map[peer.ID]struct{} // failed since the last round
+	size       sizeEstimate
+	joined     bool                 // somebody has answered
+	silences   int                  // rounds in a row in which nobody answered
+	logged     float64              // the size that was last logged
+	complained time.Time            // when the log last said that there is nobody to join through
+	suggested  int                  // the prefix that the rule said in the last round
+	refreshed  [maxPrefix]time.Time // when the bucket of nodes that share so many bits was
+	newcomers  map[peer.ID]struct{} // met since the last round
+	suspects   map[peer.ID]struct{} // failed since the last round
 }
 
 func newKeeper(d *DHT, w *wire) *keeper {
@@ -76,27 +78,32 @@ func (k *keeper) run(ctx context.Context) error {
 				timer.Reset(min(settle, full.Sub(k.cfg.Now())))
 			}
 		case <-timer.C:
-			isFull := !k.cfg.Now().Before(full)
+			isFull := !k.joined || !k.cfg.Now().Before(full)
 			changed := k.round(ctx, isFull)
 			settle = nextSettle(settle, changed || isFull)
 			if isFull {
-				pace = k.nextPace(pace, changed)
+				pace = nextPace(pace, changed)
 				full = k.cfg.Now().Add(jitter(pace))
 			}
-			wait := full.Sub(k.cfg.Now())
-			waking = k.unsure()
-			if waking {
-				wait = min(wait, unsureTime)
-			}
+			wait := min(full.Sub(k.cfg.Now()), k.patience())
+			waking = wait <= settle
 			timer.Reset(wait)
 		}
 	}
 }
 
-// unsure tells that the last round saw something that another has to confirm:
-// that nobody answers, or that our prefix should be another.
-func (k *keeper) unsure() bool {
-	return k.silences == 1 || k.joined && k.suggested != k.Prefix()
+// patience is how long the next round may wait at most: not long when the last one
+// saw something that another has to confirm, that nobody answers or that our prefix
+// should be another, or while we look for somebody to join through.
+func (k *keeper) patience() time.Duration {
+	switch {
+	case k.silences == 1 || k.joined && k.suggested != k.Prefix():
+		return unsureTime
+	case k.wire.kad.RoutingTable().Size() == 0 && len(k.entries()) > 0:
+		return alonePace
+	default:
+		return math.MaxInt64
+	}
 }
 
 // nextSettle is how long small rounds wait: longer while they are for nothing.
@@ -108,19 +115,15 @@ func nextSettle(settle time.Duration, worth bool) time.Duration {
 }
 
 // nextPace is how long to wait after a full round: longer when nothing changed.
-func (k *keeper) nextPace(pace time.Duration, changed bool) time.Duration {
-	slowest := slowPace
-	if k.wire.kad.RoutingTable().Size() == 0 && len(k.entries()) > 0 {
-		slowest = alonePace
-	}
+func nextPace(pace time.Duration, changed bool) time.Duration {
 	if changed {
 		return max(pace/2, firstPace)
 	}
-	return min(2*pace, slowest)
+	return min(2*pace, slowPace)
 }
 
 func jitter(d time.Duration) time.Duration {
-	return time.Duration(float64(d) * (1 + paceJitter*(2*rand.Float64()-1))) //nolint:gosec // spreads load, keeps no secret
+	return time.Duration(float64(d) * (1 + paceJitter*(2*rand.Float64()-1)))
 }
 
 // note takes an event and tells whether it calls for a round soon.
@@ -229,7 +232,7 @@ func (k *keeper) reintroduce(ctx context.Context) (named []peer.ID) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, bootstrapTimeout)
 	defer cancel()
-	node := lost[rand.IntN(len(lost))] //nolint:gosec // spreads load, keeps no secret
+	node := lost[rand.IntN(len(lost))]
 	if err := k.connect(ctx, node); err != nil {
 		return nil // as while it is away
 	}
@@ -272,8 +275,9 @@ func (k *keeper) bootstrap(ctx context.Context) (reached []peer.ID) {
 		})
 	}
 	wg.Wait()
-	if len(reached) == 0 && failure != nil {
-		k.cfg.Log.Warn("no node to join through can be reached", "err", failure)
+	if now := k.cfg.Now(); len(reached) == 0 && failure != nil && now.Sub(k.complained) > complainAge {
+		k.complained = now
+		k.cfg.Log.Warn("no node to join through can be reached", "tried", min(bootstrapWidth, len(entries)), "err", failure)
 	}
 	return reached
 }

@@ -34,12 +34,15 @@ type Neighbourhood struct {
 // have joined the network it waits, so that a node that has just started does not
 // take itself for the only one; if later nobody answers any more, we are.
 func (d *DHT) Members(ctx context.Context, c records.Coordinate) (Neighbourhood, error) {
-	w, ctx, leave, err := d.enter(ctx)
+	w, inner, leave, err := d.enter(ctx)
 	if err != nil {
 		return Neighbourhood{}, fmt.Errorf("members of %.8s: %w", c, err)
 	}
 	defer leave()
-	n, err := d.members(ctx, w, c)
+	n, err := d.members(inner, w, c)
+	if err != nil && inner.Err() != nil && ctx.Err() == nil {
+		err = ErrClosed
+	}
 	if err != nil {
 		return Neighbourhood{}, fmt.Errorf("members of %.8s: %w", c, err)
 	}
@@ -209,3 +212,7 @@ func (d *DHT) Forget(p peer.ID) {
 	d.surveys.drop(contactOf(p))
 	d.tell(event{node: p, failed: true})
 }
+
+// Moved notes that p turned out to hold another region than was believed. It is
+// asked for its prefix again when that next matters.
+func (d *DHT) Moved(p peer.ID) { d.surveys.moved(contactOf(p)) }

@@ -149,7 +149,7 @@ func (n *testNet) run(h host.Host, number int, change func(*dht.Config)) *testNo
 			}
 			return 0, fmt.Errorf("node %s is gone", p)
 		},
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {
 		change(&cfg)
@@ -163,6 +163,14 @@ func (n *testNet) run(h host.Host, number int, change func(*dht.Config)) *testNo
 	n.nodes[h.ID()] = node
 	go func() { node.over <- d.Run(ctx) }()
 	return node
+}
+
+// atMost is the size of a network: smaller with -short, as under the race detector.
+func atMost(nodes int) int {
+	if testing.Short() {
+		return (nodes + 1) / 2
+	}
+	return nodes
 }
 
 // through makes nodes join through others.
@@ -197,8 +205,13 @@ func (n *testNet) eventually(within time.Duration, check func() error) time.Dura
 		if time.Since(start) >= within {
 			n.Fatalf("after %s: %v", within, err)
 		}
-		time.Sleep(100 * time.Millisecond) //nolint:forbidigo // of virtual time, in a bubble
+		pass(100 * time.Millisecond)
 	}
+}
+
+// pass lets time pass: virtual time in tests, between two looks in benchmarks.
+func pass(d time.Duration) {
+	time.Sleep(d) //nolint:forbidigo // tests stand in a bubble
 }
 
 // servers is the nodes that serve, in a fixed order.
@@ -315,10 +328,15 @@ func quietHost(t *testing.T) host.Host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := h.Close(); err != nil {
+	t.Cleanup(func() { closeAll(t, h) })
+	return h
+}
+
+func closeAll(t *testing.T, closers ...io.Closer) {
+	t.Helper()
+	for _, c := range closers {
+		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
-	})
-	return h
+	}
 }

@@ -32,7 +32,7 @@ func distances(rng *rand.Rand, nodes []records.Coordinate, nearest int) []float6
 // The table (-v) shows the standard deviation of the fit over many networks.
 func TestFitSize_errorFallsWithTheSamples(t *testing.T) {
 	t.Parallel()
-	const networks = 100
+	const networks = 60
 	t.Logf("%6s %8s %8s %8s", "nodes", "samples", "mean", "error")
 	for _, nodes := range []int{100, 1000} {
 		for _, samples := range []int{1, 4, 16} {

@@ -79,6 +79,12 @@ func (t *told) get(p peer.ID, now time.Time) (bits int, ok bool) {
 	return b.bits, ok && now.Sub(b.at) < toldAge
 }
 
+func (t *told) drop(p peer.ID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.bits, p)
+}
+
 func (t *told) set(p peer.ID, bits int, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -223,7 +229,7 @@ func believed(r region, found result) time.Duration {
 	case slices.ContainsFunc(found.dead, func(p peer.ID) bool { return r.holds(coordinateOf(p)) }):
 		return doubtAge
 	default:
-		spread := surveyJitter * (2*rand.Float64() - 1) //nolint:gosec // spreads load, keeps no secret
+		spread := surveyJitter * (2*rand.Float64() - 1)
 		return time.Duration(float64(surveyAge) * (1 + spread))
 	}
 }
@@ -259,6 +265,11 @@ func (s *surveys) drop(c contact) {
 			v.expires = time.Time{}
 		}
 	})
+}
+
+// moved forgets which prefix a node told.
+func (s *surveys) moved(c contact) {
+	s.change(c, func(v *survey) { v.told.drop(c.id) })
 }
 
 // change replaces every kept survey of a region that c lies in by one that alter

@@ -40,8 +40,10 @@ func (t *taker) take(ctx context.Context, _ dht.Region) ([]peer.ID, bool, error)
 	t.mu.Lock()
 	t.searches++
 	t.mu.Unlock()
+	timer := time.NewTimer(t.takes)
+	defer timer.Stop()
 	select {
-	case <-time.After(t.takes): //nolint:forbidigo // of virtual time
+	case <-timer.C:
 		return t.members, t.complete, t.err
 	case <-ctx.Done():
 		return nil, false, ctx.Err()
