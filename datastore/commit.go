@@ -7,12 +7,10 @@ import (
 	"github.com/starling-social/starling/records"
 )
 
-// Bounds of what is under way. A full queue makes callers wait, and so does a
-// slow disk: what waits meanwhile goes into one larger group, with one sync.
+// Bounds of what is under way. A full queue makes callers wait.
 const (
-	maxQueue  = 1024 // requests, each of at most maxPuts
-	maxGroup  = 512  // puts in a group, at about 20 µs each
-	maxFlight = 2    // groups being synced while the next is made
+	maxQueue = 1024 // requests, each of at most maxPuts
+	maxGroup = 512  // puts after which a group takes no more, at about 20 µs each
 )
 
 // A request is one caller's part of a group.
@@ -74,80 +72,110 @@ type flight struct {
 	requests []*request
 }
 
-// commit is the committer: the one goroutine that changes the store. It makes
-// group after group while those before are still being synced.
+// commit is the committer: the one goroutine that changes the store. While one
+// group is being synced it works out the next, which takes in whoever comes until
+// the disk is free again.
 //
-// A group sees what the groups before it wrote, synced or not. That is safe
-// because acknowledge answers in the same order: whoever is told of something
-// in his group's answer is told after it is on disk.
+// A group sees what the one before it wrote, synced or not. That is safe because
+// acknowledge answers in the same order: whoever is told of something in the
+// answer to his request is told after it is on disk.
 func (s *Store) commit() {
 	defer close(s.flights)
 	for {
 		select {
 		case <-s.closing:
 			return
+		case <-s.landed:
+			s.flying = false
 		case req := <-s.queue:
-			s.flights <- s.write(s.gather(req))
+			view, err := s.kv.snapshot()
+			if err != nil {
+				req.done <- err
+				continue
+			}
+			g := s.gather(view, req)
+			view.close()
+			s.flights <- s.apply(g)
+			s.flying = true
 		}
 	}
 }
 
-// acknowledge answers callers once their group is on disk, in order.
+// acknowledge answers callers once their group is on disk, in order. The
+// committer is told first: the disk should not wait.
 func (s *Store) acknowledge() {
 	defer close(s.stopped)
 	for f := range s.flights {
 		err := f.durable()
+		s.landed <- struct{}{}
 		for _, req := range f.requests {
 			req.done <- err
 		}
 	}
 }
 
-// gather takes what else is waiting, as far as it fits into one group.
-func (s *Store) gather(first *request) []*request {
-	requests := []*request{first}
+// gather makes a group of the first request and of those that come until the
+// disk is free.
+func (s *Store) gather(view snapshot, first *request) *group {
+	g := s.newGroup(view)
+	g.take(first)
 	for weight := first.weight; weight < maxGroup; {
+		req := s.next()
+		if req == nil {
+			break
+		}
+		weight += req.weight
+		g.take(req)
+	}
+	return g
+}
+
+// next is a request that is queued, or that comes while a group is on its way to
+// the disk; nil when there is none.
+func (s *Store) next() *request {
+	if s.flying {
 		select {
 		case req := <-s.queue:
-			requests = append(requests, req)
-			weight += req.weight
-		default:
-			return requests
+			return req
+		case <-s.closing:
+			return nil
+		case <-s.landed:
+			s.flying = false
 		}
 	}
-	return requests
+	select {
+	case req := <-s.queue:
+		return req
+	default:
+		return nil
+	}
 }
 
-// write makes one batch of the requests and applies it.
-func (s *Store) write(requests []*request) flight {
-	view, err := s.kv.snapshot()
-	if err != nil {
-		return failed(requests, err)
-	}
-	defer view.close()
-	g := s.newGroup(view)
-	staged := requests[:0]
-	for _, req := range requests {
-		if req.withdrawn.Load() {
-			continue
-		}
-		if err := req.stage(g); err != nil {
-			req.done <- err
-			continue
-		}
-		staged = append(staged, req)
-	}
+// apply makes one batch of the group and applies it once the group before is on
+// disk.
+func (s *Store) apply(g *group) flight {
 	g.finish()
+	if s.flying {
+		<-s.landed
+	}
 	durable, err := s.kv.apply(g.batch)
 	if err != nil {
-		return failed(staged, err)
+		return flight{func() error { return err }, g.requests}
 	}
 	s.install(g)
-	return flight{durable, staged}
+	return flight{durable, g.requests}
 }
 
-func failed(requests []*request, err error) flight {
-	return flight{func() error { return err }, requests}
+// take stages a request in the group.
+func (g *group) take(req *request) {
+	if req.withdrawn.Load() {
+		return
+	}
+	if err := req.stage(g); err != nil {
+		req.done <- err
+		return
+	}
+	g.requests = append(g.requests, req)
 }
 
 func (s *Store) newGroup(view snapshot) *group {

@@ -1,6 +1,12 @@
 package datastore
 
-import "log/slog"
+import (
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/starling-social/starling/records"
+)
 
 // The ordered map below the store, for its conformance suite.
 type (
@@ -13,6 +19,11 @@ type (
 var ErrNoKey = errNoKey
 
 func NewMemoryKV() KV { return newMemory() }
+
+// OpenOn makes a store of a map, which it closes in the end.
+func OpenOn(m KV, n records.Network) (*Store, error) {
+	return open(m, n, slog.New(slog.DiscardHandler))
+}
 
 func OpenDiskKV(dir string) (KV, error) {
 	d, err := openDisk(dir, slog.New(slog.DiscardHandler))
@@ -35,3 +46,37 @@ func CloseKV(m KV) error                                       { return m.close(
 func Get(s Snapshot, key []byte) ([]byte, error)               { return s.get(key) }
 func CloseSnapshot(s Snapshot)                                 { s.close() }
 func Scan(s Snapshot, sp Span, v func(k, v []byte) bool) error { return s.scan(sp, v) }
+
+// BareOptions are those that the store gives to Pebble.
+func BareOptions() *pebble.Options {
+	return options(nil, &faultLog{log: slog.New(slog.DiscardHandler)})
+}
+
+// Hooked is a map of whose calls a test hears, and which it can answer itself.
+type Hooked struct {
+	KV
+	OnSnapshot func()
+	OnApply    func(apply func() (func() error, error)) (func() error, error)
+	OnClose    func() error
+}
+
+func (h *Hooked) snapshot() (snapshot, error) {
+	if h.OnSnapshot != nil {
+		h.OnSnapshot()
+	}
+	return h.KV.snapshot()
+}
+
+func (h *Hooked) apply(b *batch) (func() error, error) {
+	if h.OnApply == nil {
+		return h.KV.apply(b)
+	}
+	return h.OnApply(func() (func() error, error) { return h.KV.apply(b) })
+}
+
+func (h *Hooked) close() error {
+	if h.OnClose != nil {
+		return h.OnClose()
+	}
+	return h.KV.close()
+}

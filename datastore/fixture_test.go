@@ -24,6 +24,9 @@ func smallNetwork(t testing.TB) records.Network {
 // level of the ladder.
 const epoch = records.Millis(40 * 336 * 24 * time.Hour / time.Millisecond)
 
+// levelHour is where test posts, one a minute, do not fill a bucket.
+const levelHour = records.LevelMonth + 4
+
 // A writer seals test records: the same ones whenever asked in the same order.
 type writer struct {
 	t       testing.TB

@@ -23,6 +23,8 @@ type group struct {
 	node    map[string]int             // what keys of the node take, key and value; 0 if absent
 	stats   Stats                      // as they will be
 	batch   *batch
+
+	requests []*request // those that are part of it
 }
 
 // An item is one thing's record as the group has it.

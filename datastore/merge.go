@@ -93,10 +93,10 @@ func (g *group) merge(o offer) (records.Outcome, error) {
 	}
 	waits := it.stands(s.at) // to be carried down: not taken back
 	out, err = g.place(s, it)
-	if err != nil || wins || waits || !it.stands(s.at) {
+	if err != nil || waits || !it.stands(s.at) || it.record.ID() == o.Record.ID() {
 		return out, err
 	}
-	out.Held = it.record
+	out.Held = it.record // newer than what was offered
 	if out.Status == records.Stored {
 		out.Status = records.Have
 	}

@@ -52,7 +52,7 @@ func (m *model) merge(p records.Put) records.Outcome {
 	stood := m.holds(p.Place, key)
 	out := m.states[p.Place].Merge(held)
 	m.settle(p.Place, key, out)
-	if !stood && m.holds(p.Place, key) {
+	if !stood && m.holds(p.Place, key) && held.ID() != p.Record.ID() {
 		out.Held = held
 		if out.Status == records.Stored {
 			out.Status = records.Have
@@ -171,24 +171,58 @@ func (u universe) draw(t *rapid.T) records.Put {
 	return records.Put{Place: root.At(rapid.IntRange(0, 11).Draw(t, "level"), r), Record: r}
 }
 
-// Any sequence of puts, edits, deletions and carried displacements leaves a store
-// as it leaves the pure states, with the same outcomes on the way; and what it
-// keeps up to date is what working it out anew gives.
+// Any sequence of puts, edits, deletions, carried displacements and restarts
+// leaves a store as it leaves the pure states, with the same outcomes on the way;
+// and what it keeps up to date is what working it out anew gives.
 func TestMerge_likeTheModel(t *testing.T) {
 	u := newUniverse(t)
-	rapid.Check(t, func(t *rapid.T) {
-		s := datastore.OpenMemory(u.network)
-		defer s.Close()
-		m := newModel(u.network)
-		for range rapid.IntRange(1, 30).Draw(t, "calls") {
-			if rapid.IntRange(0, 9).Draw(t, "carry") == 0 {
-				carryOne(t, s, m)
-				continue
+	t.Run("memory", rapid.MakeCheck(func(t *rapid.T) {
+		m := datastore.NewMemoryKV()
+		likeTheModel(t, u, 30, func() *datastore.Store { return openOn(t, m, u.network) })
+	}))
+	t.Run("disk", func(t *testing.T) {
+		rapid.Check(t, func(rt *rapid.T) {
+			dir := t.TempDir()
+			likeTheModel(rt, u, 6, func() *datastore.Store { return openDir(rt, dir, u.network) })
+		})
+	})
+}
+
+func likeTheModel(t *rapid.T, u universe, calls int, open func() *datastore.Store) {
+	s, m := open(), newModel(u.network)
+	defer func() { _ = s.Close() }()
+	for range rapid.IntRange(1, calls).Draw(t, "calls") {
+		switch rapid.IntRange(0, 9).Draw(t, "call") {
+		case 0:
+			carryOne(t, s, m)
+		case 1:
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
 			}
+			s = open()
+		default:
 			mergeBoth(t, u, s, m)
 		}
-		compareAll(t, s, m)
-	})
+	}
+	compareAll(t, s, m)
+}
+
+func openOn(t fataler, m datastore.KV, n records.Network) *datastore.Store {
+	t.Helper()
+	s, err := datastore.OpenOn(m, n)
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	return s
+}
+
+func openDir(t fataler, dir string, n records.Network) *datastore.Store {
+	t.Helper()
+	s, err := datastore.Open(datastore.Config{Dir: dir, Network: n})
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	return s
 }
 
 func mergeBoth(t *rapid.T, u universe, s *datastore.Store, m *model) {

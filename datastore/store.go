@@ -35,7 +35,8 @@ type Store struct {
 	log     *slog.Logger
 
 	queue    chan *request
-	flights  chan flight
+	flights  chan flight   // from the committer to acknowledge
+	landed   chan struct{} // and back, once for each; at most one is under way
 	closing  chan struct{} // closed when Close begins
 	stopped  chan struct{} // closed when the committer has answered everybody it will
 	closeOne sync.Once
@@ -48,6 +49,7 @@ type Store struct {
 	stats atomic.Pointer[Stats]
 
 	// Of the committer alone.
+	flying  bool // a group is on its way to the disk
 	shelves *simplelru.LRU[records.Coordinate, *shelf]
 	aside   map[records.ItemKey]int // what is put aside, with its size
 	batch   batch
@@ -93,7 +95,8 @@ func open(m kv, n records.Network, log *slog.Logger) (*Store, error) {
 		kv:      m,
 		log:     log,
 		queue:   make(chan *request, maxQueue),
-		flights: make(chan flight, maxFlight),
+		flights: make(chan flight),
+		landed:  make(chan struct{}, 1),
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),
 		shelves: shelves,

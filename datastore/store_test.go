@@ -3,7 +3,13 @@ package datastore_test
 import (
 	"bytes"
 	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 
 	"go.uber.org/goleak"
 
@@ -13,19 +19,27 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// bg is for calls that nothing ends.
+var bg = context.Background()
+
+var lastCoordinate = records.Coordinate(bytes.Repeat([]byte{0xff}, 32))
+
 // stores are the two kinds of store, which must behave alike.
 var stores = map[string]func(testing.TB) *datastore.Store{
 	"memory": func(t testing.TB) *datastore.Store { return closing(t, datastore.OpenMemory(network(t))) },
 	"disk":   func(t testing.TB) *datastore.Store { return openIn(t, t.TempDir()) },
 }
 
+// onBoth runs one case over every kind of store.
+func onBoth(t *testing.T, test func(t *testing.T, s *datastore.Store)) {
+	for name, open := range stores {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
 func openIn(t testing.TB, dir string) *datastore.Store {
 	t.Helper()
-	s, err := datastore.Open(datastore.Config{Dir: dir, Network: network(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return closing(t, s)
+	return closing(t, openDir(t, dir, network(t)))
 }
 
 func closing(t testing.TB, s *datastore.Store) *datastore.Store {
@@ -46,7 +60,342 @@ func network(t testing.TB) records.Network {
 	return n
 }
 
-// bg is for calls that nothing ends.
-var bg = context.Background()
+func TestOpen_again(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "made", "on", "the", "way")
+	puts := putsAt(records.LevelMonth, newWriter(t, network(t)).posts(80)...)
+	s := openDir(t, dir, network(t))
+	mergeAll(t, s, puts)
+	before, stats := entries(t, s), s.Stats()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openIn(t, dir)
+	if after := entries(t, s); len(after) != len(before) || s.Stats() != stats {
+		t.Fatalf("%d entries and %+v, had %d and %+v", len(after), s.Stats(), len(before), stats)
+	}
+	if err := datastore.Audit(s); err != nil {
+		t.Fatal(err)
+	}
+}
 
-var lastCoordinate = records.Coordinate(bytes.Repeat([]byte{0xff}, 32))
+// The second to come is told, by whatever name it calls the directory, and may
+// come again when the first has gone.
+func TestOpen_locked(t *testing.T) {
+	dir := t.TempDir()
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	s := openIn(t, dir)
+	for _, name := range []string{dir, dir + "/.", link} {
+		if _, err := datastore.Open(datastore.Config{Dir: name, Network: network(t)}); !errors.Is(err, datastore.ErrLocked) {
+			t.Errorf("open %s: %v, want ErrLocked", name, err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	openIn(t, dir)
+}
+
+func TestOpen_notADirectory(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{file, filepath.Join(file, "below")} {
+		_, err := datastore.Open(datastore.Config{Dir: dir, Network: network(t)})
+		if err == nil || errors.Is(err, datastore.ErrLocked) || !strings.Contains(err.Error(), file) {
+			t.Errorf("open %s: %v", dir, err)
+		}
+	}
+}
+
+func TestOpen_anotherNetwork(t *testing.T) {
+	dir := t.TempDir()
+	if err := openDir(t, dir, network(t)).Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := datastore.Open(datastore.Config{Dir: dir, Network: records.MainNetwork()})
+	if !errors.Is(err, datastore.ErrForeign) || !strings.Contains(err.Error(), network(t).ID()) {
+		t.Fatalf("got %v, want ErrForeign and the network's id", err)
+	}
+	openIn(t, dir) // and the refusal left nothing locked
+}
+
+func TestOpen_formats(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		edit edit
+		want error
+	}{
+		{"newer", set("mformat", "\x02"), datastore.ErrNewer},
+		{"much newer", set("mformat", "\xff\xff\x03"), datastore.ErrNewer},
+		{"zero", set("mformat", "\x00"), datastore.ErrNotStore},
+		{"nonsense", set("mformat", "one"), datastore.ErrNotStore},
+		{"another database", func(b *datastore.Batch) { b.Remove([]byte("mformat")) }, datastore.ErrNotStore},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := datastore.NewMemoryKV()
+			if err := openOn(t, m, network(t)).Close(); err != nil {
+				t.Fatal(err)
+			}
+			write(t, m, c.edit)
+			if _, err := datastore.OpenOn(m, network(t)); !errors.Is(err, c.want) {
+				t.Fatalf("got %v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
+// After Close every call ends with ErrClosed and nothing reaches the map below.
+func TestCloseFencesStore(t *testing.T) {
+	onEach(t, func(t *testing.T, m datastore.KV) {
+		var fence fence
+		s := openOn(t, fence.around(m), network(t))
+		puts := putsAt(records.LevelMonth, newWriter(t, network(t)).posts(3)...)
+		mergeAll(t, s, puts)
+		for range 2 {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		reads := fence.reads.Load()
+		key := puts[0].Record.ItemKey()
+		for name, call := range map[string]func() error{
+			"merge":       func() error { _, err := s.Merge(bg, puts); return err },
+			"bucket":      func() error { _, err := s.Bucket(records.Query{Place: puts[0].Place}); return err },
+			"record":      func() error { _, err := s.Record(key); return err },
+			"fingerprint": func() error { _, err := s.Fingerprint(lastCoordinate, 8); return err },
+			"places":      func() error { _, err := s.Fingerprint(lastCoordinate, 200); return err },
+			"carried":     func() error { return s.Carried(bg, puts[:1]) },
+			"entries":     func() error { return firstError(s.Entries(records.Coordinate{}, lastCoordinate)) },
+			"displaced":   func() error { return firstError(s.Displaced()) },
+			"damaged":     func() error { return firstError(s.Damaged()) },
+			"put":         func() error { return s.Datastore().Put(bg, dsKey, nil) },
+			"get":         func() error { _, err := s.Datastore().Get(bg, dsKey); return err },
+			"has":         func() error { _, err := s.Datastore().Has(bg, dsKey); return err },
+			"query":       func() error { return queryAll(s) },
+		} {
+			if err := call(); !errors.Is(err, datastore.ErrClosed) {
+				t.Errorf("%s: got %v, want ErrClosed", name, err)
+			}
+		}
+		if n := fence.reads.Load() - reads; n != 0 || fence.late.Load() != 0 {
+			t.Errorf("%d reads after Close, %d calls after the map was closed", n, fence.late.Load())
+		}
+	})
+}
+
+// Those who wait when the store is closed get their result or ErrClosed, and all
+// that was acknowledged is there.
+func TestClose_whileMerging(t *testing.T) {
+	dir := t.TempDir()
+	s := openDir(t, dir, network(t))
+	puts := putsAt(levelHour, newWriter(t, network(t)).posts(400)...)
+	var wg sync.WaitGroup
+	var mu sync.Mutex // protects acknowledged
+	acknowledged := map[records.ItemKey]bool{}
+	begun := make(chan struct{}, len(puts))
+	for _, p := range puts {
+		wg.Go(func() {
+			begun <- struct{}{}
+			_, err := s.Merge(bg, []records.Put{p})
+			switch {
+			case err == nil:
+				mu.Lock()
+				defer mu.Unlock()
+				acknowledged[p.Record.ItemKey()] = true
+			case !errors.Is(err, datastore.ErrClosed):
+				t.Errorf("merge: %v", err)
+			}
+		})
+	}
+	for range len(puts) / 2 {
+		<-begun
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	s = openIn(t, dir)
+	for key := range acknowledged {
+		if _, err := s.Record(key); err != nil {
+			t.Errorf("acknowledged, and then: %v", err)
+		}
+	}
+	if err := datastore.Audit(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A caller whose context ends does not wait for the disk.
+func TestMerge_contextEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, release := datastore.NewMemoryKV(), make(chan struct{})
+		if err := openOn(t, m, network(t)).Close(); err != nil { // made, so that opening it writes nothing
+			t.Fatal(err)
+		}
+		s := openOn(t, slow(m, release), network(t))
+		puts := putsAt(records.LevelMonth, newWriter(t, network(t)).posts(2)...)
+		first, second := make(chan error, 1), make(chan error, 1)
+		go func() { _, err := s.Merge(bg, puts[:1]); first <- err }()
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(bg)
+		go func() { _, err := s.Merge(ctx, puts[1:2]); second <- err }()
+		synctest.Wait()
+		cancel()
+		if err := <-second; !errors.Is(err, context.Canceled) {
+			t.Errorf("second caller: %v", err)
+		}
+		close(release)
+		if err := <-first; err != nil {
+			t.Errorf("first caller: %v", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A call whose context is over already is carried out or not, but not by half.
+func TestMerge_contextAlreadyOver(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *datastore.Store) {
+		ctx, cancel := context.WithCancel(bg)
+		cancel()
+		puts := putsAt(records.LevelMonth, newWriter(t, network(t)).posts(1)...)
+		for range 20 {
+			if _, err := s.Merge(ctx, puts); err != nil && !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+		}
+		if err := datastore.Audit(s); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// After a failed write or sync the caller is told, and no write is taken again.
+func TestMerge_failingDisk(t *testing.T) {
+	for _, when := range []string{"apply", "sync"} {
+		t.Run(when, func(t *testing.T) {
+			broken := fault{when: when}
+			s := openOn(t, broken.in(datastore.NewMemoryKV()), network(t))
+			defer s.Close()
+			puts := putsAt(records.LevelMonth, newWriter(t, network(t)).posts(3)...)
+			mergeAll(t, s, puts[:1])
+			broken.on.Store(true)
+			for range 2 {
+				if _, err := s.Merge(bg, puts[1:]); !errors.Is(err, errDisk) {
+					t.Fatalf("got %v, want the disk's error", err)
+				}
+			}
+			if _, err := s.Record(puts[0].Record.ItemKey()); err != nil {
+				t.Fatalf("reading: %v", err)
+			}
+		})
+	}
+}
+
+// Several callers at once end in one state, and each gets his own answer.
+func TestMerge_together(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *datastore.Store) {
+		puts := putsAt(records.LevelMonth, newWriter(t, network(t)).posts(200)...)
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for _, p := range puts {
+					out, err := s.Merge(bg, []records.Put{p})
+					if err != nil || len(out) != 1 || out[0].Status == 0 {
+						t.Errorf("got %v, %v", out, err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if err := datastore.Audit(s); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Stats().Records; got == 0 || got > 200 {
+			t.Fatalf("%d records", got)
+		}
+	})
+}
+
+// More puts in one call than go into one batch.
+func TestMerge_many(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *datastore.Store) {
+		puts := putsAt(levelHour, newWriter(t, network(t)).posts(900)...)
+		out, err := s.Merge(bg, puts)
+		if err != nil || len(out) != len(puts) {
+			t.Fatalf("%d outcomes of %d puts, %v", len(out), len(puts), err)
+		}
+		for i, o := range out {
+			if o.Status != records.Stored {
+				t.Fatalf("put %d: %s", i, o.Status)
+			}
+		}
+		if err := datastore.Audit(s); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := s.Merge(bg, nil); len(out) != 0 || err != nil {
+			t.Fatalf("nothing: %v, %v", out, err)
+		}
+	})
+}
+
+// A record put where it does not belong stores nothing and disturbs nobody.
+func TestMerge_misplaced(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *datastore.Store) {
+		w := newWriter(t, network(t))
+		a, b := w.post(author(1), epoch, "a"), w.post(author(2), epoch, "b")
+		puts := putsAt(records.LevelMonth, a, b)
+		puts = append(puts, records.Put{Place: puts[0].Place, Record: b}, records.Put{Record: a})
+		out, err := s.Merge(bg, puts)
+		if len(out) != 4 || out[0].Status != records.Stored || out[1].Status != records.Stored || out[2].Status != 0 || out[3].Status != 0 {
+			t.Fatalf("outcomes %v", out)
+		}
+		var refused *datastore.PutError
+		if !errors.As(err, &refused) || !errors.Is(err, records.ErrMisplaced) || refused.Index != 2 || refused.Place != puts[0].Place {
+			t.Fatalf("got %v, want a PutError of put 2", err)
+		}
+		if got := s.Stats(); got.Records != 2 || got.Places != 2 {
+			t.Fatalf("stored %+v", got)
+		}
+		if err := datastore.Audit(s); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// A held id keeps its first bytes; every byte stored is given back.
+func TestRecord_bytes(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *datastore.Store) {
+		rs := newWriter(t, network(t)).posts(20)
+		mergeAll(t, s, putsAt(records.LevelMonth, rs...))
+		for _, r := range rs {
+			got, err := s.Record(r.ItemKey())
+			if err != nil || !bytes.Equal(got.Bytes(), r.Bytes()) || got.Digest() != r.Digest() {
+				t.Fatalf("got %v, %v", got, err)
+			}
+		}
+		if _, err := s.Record(records.ItemKey{1}); !errors.Is(err, datastore.ErrNotFound) {
+			t.Fatalf("absent record: %v", err)
+		}
+	})
+}
+
+// Stores live in as many virtual-time bubbles of one process as there are tests.
+func TestOpenMemory_inBubbles(t *testing.T) {
+	for range 3 {
+		synctest.Test(t, func(t *testing.T) {
+			s := datastore.OpenMemory(network(t))
+			mergeAll(t, s, putsAt(records.LevelMonth, newWriter(t, network(t)).posts(10)...))
+			synctest.Wait()
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
