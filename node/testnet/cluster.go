@@ -42,7 +42,10 @@ type cluster struct {
 	dir   string
 }
 
-const settleTime = 60 * time.Second // for all nodes to know their neighbourhoods
+const (
+	settleTime  = 60 * time.Second // for all nodes to know their neighbourhoods
+	settleQuiet = 3 * time.Second  // without a change
+)
 
 // startCluster also returns the context of all work on the cluster: it ends when
 // one of the nodes does.
@@ -116,18 +119,22 @@ func (net *cluster) add(ctx context.Context, c Config, network records.Network, 
 	return n, nil
 }
 
-// settle waits until every node knows all members of its neighbourhood: those
-// whose coordinates share as many bits as it says.
+// settle waits until every node knows all members of its neighbourhood, and no
+// neighbourhood has changed for a while: whoever follows a member should find it
+// there for the rest of the run.
 func (net *cluster) settle(ctx context.Context, c Config) error {
 	deadline, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
 	look := time.NewTicker(50 * time.Millisecond)
 	defer look.Stop()
-	settled := 0
+	known, prefixes, since := 0, "", time.Now()
 	for {
-		now := net.settled()
-		c.Progress.Advance(now - settled)
-		if settled = now; settled == len(net.nodes) {
+		now, p := net.settled()
+		c.Progress.Advance(now - known)
+		if known = now; p != prefixes || now < len(net.nodes) {
+			prefixes, since = p, time.Now()
+		}
+		if time.Since(since) > settleQuiet {
 			return nil
 		}
 		select {
@@ -136,14 +143,15 @@ func (net *cluster) settle(ctx context.Context, c Config) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			c.Log.Warn("not all nodes know all their neighbours yet", "settled", settled, "nodes", len(net.nodes))
+			c.Log.Warn("not all nodes know all their neighbours yet", "settled", known, "nodes", len(net.nodes))
 			return nil
 		}
 	}
 }
 
-// settled is how many nodes know all members of their neighbourhoods.
-func (net *cluster) settled() (count int) {
+// settled is how many nodes know all members of their neighbourhoods, those whose
+// coordinates share as many bits as a node says, and what they say.
+func (net *cluster) settled() (count int, prefixes string) {
 	coordinates := make([][32]byte, len(net.nodes))
 	for i, n := range net.nodes {
 		coordinates[i] = sha256.Sum256([]byte(n.PeerID()))
@@ -158,8 +166,9 @@ func (net *cluster) settled() (count int) {
 		if s.Members >= members {
 			count++
 		}
+		prefixes += fmt.Sprint(s.Prefix, " ")
 	}
-	return count
+	return count, prefixes
 }
 
 func sameBits(a, b [32]byte, bits int) bool {
