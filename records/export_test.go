@@ -57,3 +57,9 @@ func SealPayload(n Network, k Key, payload []byte) []byte { return sealEnvelope(
 func Prove(ctx context.Context, n Network, payload []byte, want int) error {
 	return prove(ctx, n, payload, want)
 }
+
+// Payload cuts the payload out of an envelope.
+func Payload(envelope []byte) (payload []byte, ok bool) {
+	e, err := parseEnvelope(envelope)
+	return e.payload, err == nil
+}

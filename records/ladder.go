@@ -69,3 +69,12 @@ func prefixOf(k ItemKey, n int) (p ItemKey) {
 	}
 	return p
 }
+
+// withNibble is k with the n-th nibble, which is zero, set.
+func withNibble(k ItemKey, n int, nibble byte) ItemKey {
+	if n%2 == 0 {
+		nibble <<= 4
+	}
+	k[n/2] |= nibble
+	return k
+}

@@ -28,6 +28,12 @@ func paceOf(rs []*Record) (p pace, ok bool) {
 // fills tells whether traffic of this pace fills at least half a bucket in a slot.
 func (p pace) fills(level, capacity int) bool { return span(level) >= p.fast*Millis(capacity)/2 }
 
+// overflows tells whether such traffic so nearly fills a bucket in a slot that
+// now and then the slot has children.
+func (p pace) overflows(level, capacity int) bool {
+	return span(level) >= p.fast*Millis(capacity)*3/4
+}
+
 // maxGuesses is how many slots are guessed at one level: where a page spans
 // more, the level above is not full.
 const maxGuesses = 8
@@ -48,22 +54,40 @@ func (w *Walk) guess(b Bucket, children map[Place]bool) {
 	if !ok {
 		return
 	}
-	start, to := newest.Span()
+	_, to := newest.Span()
 	first, _ := b.Place.Span()
 	end, stretch := min(w.latest(), to-1), p.slow*Millis(min(w.want+w.want/4+2, maxReach))
 	capacity := w.network.Params.Capacity
 	for level := newest.Level(); level <= minuteLevel && p.fills(level-1, capacity); level++ {
 		n := min((stretch+span(level)-1)/span(level)+1, maxGuesses)
 		for t := end; t >= first && n > 0; t, n = t-span(level), n-1 {
-			if slot := w.root.at(level, t, ItemKey{}); children[slot.at(newest.Level(), t, ItemKey{})] {
-				w.suppose(slot)
+			slot := w.root.at(level, t, ItemKey{})
+			if !children[slot.at(newest.Level(), t, ItemKey{})] {
+				continue
+			}
+			w.suppose(slot)
+			if level == minuteLevel && end == w.latest() && p.overflows(level, capacity) {
+				w.supposeChildren(slot)
 			}
 		}
 	}
-	if end < w.latest() && newest.Level() < minuteLevel && p.fills(newest.Level(), capacity) {
-		for t := start; t < to; t += span(newest.Level() + 1) {
-			w.suppose(w.root.at(newest.Level()+1, t, ItemKey{}))
+	if end < w.latest() && p.fills(newest.Level(), capacity) {
+		w.supposeChildren(newest)
+	}
+}
+
+// supposeChildren puts down all children of p: its slots, or from the minute on
+// its nibbles.
+func (w *Walk) supposeChildren(p Place) {
+	from, to := p.Span()
+	if p.Level() < minuteLevel {
+		for t := from; t < to; t += span(p.Level() + 1) {
+			w.suppose(p.at(p.Level()+1, t, ItemKey{}))
 		}
+		return
+	}
+	for nibble := range byte(16) {
+		w.suppose(p.at(p.Level()+1, from, withNibble(p.prefix, p.nibbles(), nibble)))
 	}
 }
 

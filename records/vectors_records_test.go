@@ -2,7 +2,6 @@ package records_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"strconv"
 	"testing"
@@ -44,13 +43,9 @@ func recordVectorOf(description string, author records.Key, r *records.Record) r
 	return v
 }
 
-// payloadOf cuts the payload out of an envelope: behind the key (38 bytes) and
-// the payload type, before the signature (66 bytes).
 func payloadOf(envelope []byte) []byte {
-	rest := envelope[38:]
-	rest = rest[2+rest[1]:]
-	_, n := binary.Uvarint(rest[1:])
-	return rest[1+n : len(rest)-66]
+	payload, _ := records.Payload(envelope)
+	return payload
 }
 
 // recordVectors are every sample, signed by its author, and one signed by a device.

@@ -40,13 +40,14 @@ const (
 	maxRound     = 128 // questions at once; half of what one frame may carry
 	maxQuestions = 512 // of a whole walk, besides those for what it wants
 	minLimit     = 16  // records asked of a bucket at least, because they tell the pace
+	maxWant      = 1 << 20
 )
 
 // NewWalk begins to read the want newest records before a position (exclusive)
 // of the timeline at root, which must stand on the time ladder.
 func NewWalk(n Network, root Place, before Position, now Millis, want int) *Walk {
 	w := &Walk{
-		network: n, root: root.Root(), before: before, now: now, want: max(want, 1),
+		network: n, root: root.Root(), before: before, now: now, want: min(max(want, 1), maxWant),
 		known: map[Place]bool{}, pending: map[Place]Query{}, open: map[Place]Query{},
 		failed: map[Place]bool{}, found: map[ItemKey]*Record{},
 	}
@@ -69,10 +70,9 @@ func (w *Walk) begin() {
 	}
 }
 
-// latest is the time from which the walk counts back.
-func (w *Walk) latest() Millis {
-	return max(min(w.before.Created, w.now+Millis(MaxAhead.Milliseconds()), MaxMillis), 0)
-}
+// latest is the time from which the walk counts back. What is dated ahead of it
+// is witnessed like everything else.
+func (w *Walk) latest() Millis { return max(min(w.before.Created, w.now, MaxMillis), 0) }
 
 // Page is what a walk found.
 type Page struct {

@@ -7,8 +7,9 @@
 // the message they say, field for field, within stated bounds, so no two
 // decoders can disagree about what they mean.
 //
-// It knows neither maps nor groups nor extensions, which no message of ours has.
-// It starts no goroutine. Every refusal wraps [ErrWire].
+// It knows neither maps nor groups nor extensions, which no message of ours has,
+// and wants the members of oneofs to have a message's highest field numbers,
+// because encoders write them last. It starts no goroutine. Every refusal wraps [ErrWire].
 package wire
 
 import (
@@ -76,7 +77,7 @@ func (c *checker) message(b []byte, d protoreflect.MessageDescriptor, depth int,
 		}
 		b = b[n:]
 		f := fields.ByNumber(num)
-		if num < last || num > highest || (num == last && (f == nil || !f.IsList())) {
+		if again := num == last; num < last || num > highest || (again && !many(f)) {
 			return fmt.Errorf("%w: field %d of %s out of order, twice or beyond the last", ErrWire, num, d.Name())
 		}
 		last = num
@@ -90,6 +91,9 @@ func (c *checker) message(b []byte, d protoreflect.MessageDescriptor, depth int,
 	}
 	return nil
 }
+
+// many tells whether f may come more than once in a row.
+func many(f protoreflect.FieldDescriptor) bool { return f != nil && f.IsList() && !f.IsPacked() }
 
 func (c *checker) count() error {
 	if c.left--; c.left < 0 {
