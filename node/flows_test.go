@@ -140,7 +140,7 @@ func TestWatch_pastThenLive(t *testing.T) {
 				g.Go(func() error { return sees(ctx, x, source, want) })
 			}
 		}
-		time.Sleep(10 * time.Second) // virtual: the watchers are listening
+		net.Pass(10 * time.Second) // the watchers are listening
 		for i := range 2 {
 			publish(ctx, t, author, node.Draft{Text: fmt.Sprintf("new #sky %d", i+1), ReplyTo: &root})
 		}
@@ -247,7 +247,7 @@ func TestNetwork_hundred(t *testing.T) {
 			watchers.Go(func() error { return hears(ctx, net.Nodes[i], node.TagSource("flock"), nodes) })
 			watchers.Go(func() error { return hears(ctx, net.Nodes[i], node.UserSource(net.Nodes[i+1].User()), 1) })
 		}
-		time.Sleep(10 * time.Second) // virtual: the watchers are listening
+		net.Pass(10 * time.Second) // the watchers are listening
 		for i, x := range net.Nodes {
 			publish(ctx, t, x, node.Draft{Text: fmt.Sprintf("node %d is here #flock", i)})
 		}

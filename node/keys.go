@@ -149,11 +149,11 @@ func parseKey(path string, b []byte) (ed25519.PrivateKey, error) {
 	if block == nil {
 		return nil, fmt.Errorf("key %s is damaged: no PEM in it; restore it from a backup", path)
 	}
-	any, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
 		return nil, fmt.Errorf("key %s is damaged: %w", path, err)
 	}
-	key, ok := any.(ed25519.PrivateKey)
+	key, ok := parsed.(ed25519.PrivateKey)
 	if !ok {
 		return nil, fmt.Errorf("key %s is not an Ed25519 key", path)
 	}

@@ -35,9 +35,8 @@ type Node struct {
 	tree   *tree
 
 	closing sync.Once
-	life    context.Context // of background work; ended by Close
-	end     context.CancelFunc
-	tasks   tasks // background work that Close waits for
+	stopped chan struct{} // closed by Close
+	tasks   tasks         // what Close waits for
 }
 
 // New checks the configuration, opens the store and makes the host and the
@@ -53,10 +52,9 @@ func New(c Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		config: c, log: c.Log, started: c.Now(),
+		config: c, log: c.Log, started: c.Now(), stopped: make(chan struct{}),
 		door: records.NewDoor(c.Network, c.DoorSize), tree: newTree(c.Network),
 	}
-	n.life, n.end = context.WithCancel(context.Background())
 	if err := n.assemble(); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
@@ -143,8 +141,8 @@ func (n *Node) Run(ctx context.Context) error {
 // order is that of assemble, reversed.
 func (n *Node) Close() (err error) {
 	n.closing.Do(func() {
-		n.end()
-		n.tasks.wait()
+		close(n.stopped)
+		n.tasks.close()
 		if n.client != nil {
 			n.client.Close()
 		}
@@ -169,21 +167,3 @@ func (n *Node) User() records.User { return n.config.Person.User() }
 func (n *Node) PeerID() peer.ID { return n.host.ID() }
 
 func (n *Node) now() time.Time { return n.config.Now() }
-
-// background runs f, which outlives the call that started it but not the node,
-// for at most timeout; false, and f is not run, after the node has ended.
-func (n *Node) background(ctx context.Context, timeout time.Duration, f func(ctx context.Context)) bool {
-	return n.tasks.start(func() {
-		ctx, cancel := context.WithTimeout(detached{ctx, n.life}, timeout)
-		defer cancel()
-		f(ctx)
-	})
-}
-
-// detached has the values of the caller's context and the life of the node's.
-type detached struct {
-	values context.Context
-	context.Context
-}
-
-func (d detached) Value(key any) any { return d.values.Value(key) }

@@ -269,7 +269,7 @@ func (n *Node) carry(ctx context.Context, puts []records.Put, tallies []tally) {
 	if len(open) == 0 {
 		return
 	}
-	n.background(ctx, carryTimeout, func(ctx context.Context) {
+	n.tasks.start(ctx, carryTimeout, func(ctx context.Context) {
 		for len(open) > 0 {
 			if err := n.descend(ctx, open, false); err != nil {
 				n.log.Debug("carry down displaced records", "err", err)

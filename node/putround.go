@@ -63,7 +63,7 @@ func (n *Node) putRound(ctx context.Context, puts []records.Put) ([]tally, error
 	}
 	answers := make(chan putAnswer, len(frames))
 	for p, indices := range frames {
-		started := n.background(ctx, n.config.PutTimeout, func(ctx context.Context) {
+		started := n.tasks.start(ctx, n.config.PutTimeout, func(ctx context.Context) {
 			results, err := n.put(ctx, p, pick(puts, indices))
 			answers <- putAnswer{p, indices, results, err}
 		})

@@ -142,10 +142,6 @@ func (r *reading) enough() bool {
 // ask puts the questions of all readings, one frame to a member, and takes in the
 // answers; false if there were no questions.
 func (n *Node) ask(ctx context.Context, readings []*reading, questions func(*reading) []question) bool {
-	type item struct {
-		reading *reading
-		full    bool
-	}
 	frames := map[peer.ID][]item{}
 	for _, r := range readings {
 		r.answered = 0
@@ -155,45 +151,17 @@ func (n *Node) ask(ctx context.Context, readings []*reading, questions func(*rea
 			frames[q.member] = append(frames[q.member], item{r, q.full})
 		}
 	}
-	type answer struct {
-		peer    peer.ID
-		items   []item
-		fetched []exchange.Answer
-		err     error
-	}
-	ctx, cancel := context.WithTimeout(ctx, n.config.FetchTimeout)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	answers := make(chan answer, len(frames))
+	answers := make(chan readAnswer, len(frames))
 	for p, items := range frames {
-		queries := make([]records.Query, len(items))
-		for i, it := range items {
-			queries[i] = it.reading.query
-			if !it.full {
-				queries[i].Limit = 0
-			}
-		}
-		started := n.tasks.start(func() {
-			fetched, err := n.fetch(ctx, p, queries)
-			answers <- answer{p, items, fetched, err}
-		})
-		if !started {
-			answers <- answer{p, items, nil, ErrStopped}
-		}
+		n.send(ctx, p, items, answers)
 	}
 	wait := newPatience(time.Now())
 	for range frames {
 		select {
 		case a := <-answers:
-			if a.err != nil {
-				n.unreachable(a.peer, a.err)
-			}
-			for i, it := range a.items {
-				it.reading.pending--
-				it.reading.answered++
-				if a.err == nil && a.fetched[i].Err == nil {
-					it.reading.take(a.peer, a.fetched[i].Bucket, it.full)
-				}
-			}
+			n.receive(a)
 		case <-wait.over():
 			return settle(readings)
 		case <-ctx.Done():
@@ -204,6 +172,54 @@ func (n *Node) ask(ctx context.Context, readings []*reading, questions func(*rea
 		}
 	}
 	return len(frames) > 0
+}
+
+// item is one query of a frame.
+type item struct {
+	reading *reading
+	full    bool
+}
+
+type readAnswer struct {
+	peer    peer.ID
+	items   []item
+	fetched []exchange.Answer
+	err     error
+}
+
+// send asks one member, on a goroutine that ends with ctx.
+func (n *Node) send(ctx context.Context, p peer.ID, items []item, answers chan<- readAnswer) {
+	queries := make([]records.Query, len(items))
+	for i, it := range items {
+		queries[i] = it.reading.query
+		if !it.full {
+			queries[i].Limit = 0
+		}
+	}
+	started := n.tasks.start(ctx, n.config.FetchTimeout, func(bounded context.Context) {
+		bounded, cancel := context.WithCancel(bounded)
+		defer cancel()
+		defer context.AfterFunc(ctx, cancel)()
+		fetched, err := n.fetch(bounded, p, queries)
+		answers <- readAnswer{p, items, fetched, err}
+	})
+	if !started {
+		answers <- readAnswer{p, items, nil, ErrStopped}
+	}
+}
+
+// receive takes in what one member answered.
+func (n *Node) receive(a readAnswer) {
+	if a.err != nil {
+		n.unreachable(a.peer, a.err)
+	}
+	for i, it := range a.items {
+		it.reading.pending--
+		it.reading.answered++
+		if a.err == nil && a.fetched[i].Err == nil {
+			it.reading.take(a.peer, a.fetched[i].Bucket, it.full)
+		}
+	}
 }
 
 // settle gives up on what is still under way.

@@ -204,7 +204,7 @@ func (w *watcher) run(ctx context.Context, yield func(Event, error) bool) {
 			}
 		case <-ctx.Done():
 			return
-		case <-w.node.life.Done():
+		case <-w.node.stopped:
 			yield(Event{}, ErrStopped)
 			return
 		}

@@ -65,7 +65,7 @@ func New(t *testing.T, c Config) *Network {
 	}
 	n := &Network{
 		Links: NewLinks(c.Links), t: t, config: c, network: c.Network,
-		random: mathrand.New(mathrand.NewPCG(uint64(c.Links.Seed), 1)),
+		random: mathrand.New(mathrand.NewPCG(c.Links.Seed, 1)),
 	}
 	t.Cleanup(func() { n.StopAll() })
 	for range c.Nodes {
@@ -164,6 +164,9 @@ func (n *Network) Settle() {
 		}
 	}
 }
+
+// Pass lets virtual time pass, for what has no condition to wait for.
+func (n *Network) Pass(d time.Duration) { time.Sleep(d) }
 
 // Running are the nodes that have not been stopped or killed.
 func (n *Network) Running() (out []*Node) {

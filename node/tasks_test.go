@@ -1,0 +1,46 @@
+package node
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Close cuts short what runs, waits for it, and lets nothing start afterwards; a
+// task outlives the call that started it, but not its own time.
+func TestTasks_close(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var tasks tasks
+		var ended atomic.Int32
+		call, hangUp := context.WithCancel(t.Context())
+		for range 3 {
+			tasks.start(call, time.Hour, func(ctx context.Context) {
+				<-ctx.Done()
+				ended.Add(1)
+			})
+		}
+		tasks.start(call, time.Minute, func(ctx context.Context) {
+			<-ctx.Done()
+			ended.Add(1)
+		})
+		hangUp()
+		synctest.Wait()
+		if n := ended.Load(); n != 0 {
+			t.Errorf("%d tasks ended with the call that started them", n)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := ended.Load(); n != 1 {
+			t.Errorf("%d tasks ended within a minute, want the one that had no more", n)
+		}
+		tasks.close()
+		if n := ended.Load(); n != 4 {
+			t.Errorf("close returned when %d of 4 tasks had ended", n)
+		}
+		if tasks.start(t.Context(), time.Hour, func(context.Context) { ended.Add(1) }) {
+			t.Error("a task started after close")
+		}
+	})
+}
