@@ -113,7 +113,7 @@ func (n *Node) newDHT() (*dht.DHT, error) {
 	}
 	return dht.New(dht.Config{
 		Host: n.host, Network: c.Network, Datastore: n.store.Datastore(),
-		Bootstrap: append(bootstrap, remembered...), PrefixOf: n.client.PrefixOf,
+		Bootstrap: bootstrap, Remembered: remembered, PrefixOf: n.client.PrefixOf,
 		Server: !c.Client, Addresses: dht.AllAddresses, Now: c.Now, Log: c.Log.With("part", "dht"),
 		IPGroups: dht.IPGroups{PerBucket: (c.perIPGroup() + 1) / 2, PerTable: c.perIPGroup()},
 	})
