@@ -140,11 +140,19 @@ func (p *printer) receipt(done string, r api.Receipt) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s\n", done, p.styled(bold, r.ID))
 	for _, place := range r.Places {
-		base := place.Base
-		if place.Kind == "tag" {
-			base = "#" + base
-		}
-		fmt.Fprintf(&b, "  %-8s %s  on %d of %d nodes\n", place.Kind, base, place.Stored, place.Wanted)
+		fmt.Fprintf(&b, "  %-8s %s  on %d of %d nodes\n", place.Kind, base(place), place.Stored, place.Wanted)
 	}
 	return p.write([]byte(b.String()))
+}
+
+// base is what a place is about, as people write it; keys are cut short.
+func base(p api.Place) string {
+	switch {
+	case p.Kind == "tag":
+		return "#" + p.Base
+	case strings.HasPrefix(p.Base, "did:"), len(p.Base) <= 16:
+		return p.Base
+	default:
+		return p.Base[:16] + "…"
+	}
 }

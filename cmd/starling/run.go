@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -183,13 +184,36 @@ func (a *app) welcome(n *node.Node, e api.Endpoint, dir string, network records.
 
 Next, in another terminal:
 
-  starling post 'Hello, #starling'
-  starling timeline '#starling'
+  starling post%s 'Hello, #starling'
+  starling timeline%s '#starling'
 
-Others join with: starling run%s --bootstrap ADDRESS
+Others join with one of these addresses: starling run%s --bootstrap ADDRESS
 Stop with ctrl-C.`,
 		a.out.styled(bold, "Starling "+node.Version+" is ready on network "+network.Name+"."),
-		n.User(), n.PeerID(), printable(dir), e.API, strings.Join(addrs, "\n             "), networkFlag(network))
+		n.User(), n.PeerID(), printable(dir), e.API, strings.Join(short(addrs), "\n             "),
+		a.dataFlag(), a.dataFlag(), networkFlag(network))
+}
+
+// short leaves out addresses that nobody copies by hand: those with certificates in
+// them, unless there are no others, and the loopback ones behind real ones.
+func short(addrs []string) []string {
+	const most = 4
+	plain := slices.DeleteFunc(slices.Clone(addrs), func(a string) bool { return strings.Contains(a, "/certhash/") })
+	if len(plain) == 0 {
+		plain = addrs
+	}
+	if rest := len(addrs) - most; len(plain) > most {
+		return append(plain[:most:most], fmt.Sprintf("and %d more, see --json", rest))
+	}
+	return plain
+}
+
+// dataFlag is what other commands need to find the same directory.
+func (a *app) dataFlag() string {
+	if a.data == "" {
+		return ""
+	}
+	return " --data '" + printable(a.data) + "'"
 }
 
 func networkFlag(n records.Network) string {

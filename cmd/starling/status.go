@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,13 +38,18 @@ func (a *app) status(s api.Status) error {
 		state = "looking for the network"
 	}
 	return a.out.line(`node      %s, %s for %s
-network   %s (%s), about %.0f nodes, %d connected
-keeping   %d records in %.1f MiB
-with      %d nodes that share the first %d bits
+network   %s (%s), about %.0f nodes, %d of them connected
+keeps     %d records in %s, with %d others of its neighbourhood (%d bits)
 user      %s
 version   %s`,
 		s.PeerID, state, time.Duration(s.Uptime)*time.Second,
 		s.Network, s.NetworkID, s.Size, s.Peers,
-		s.Records, float64(s.StoreBytes)/(1<<20),
-		s.Members, s.Prefix, s.User, s.Version)
+		s.Records, size(s.StoreBytes), s.Members-1, s.Prefix, s.User, s.Version)
+}
+
+func size(bytes int64) string {
+	if bytes < 1<<20 {
+		return fmt.Sprintf("%.1f KiB", float64(bytes)/(1<<10))
+	}
+	return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20))
 }
