@@ -70,7 +70,7 @@ func (s *Store) bucket(q records.Query, at records.Coordinate) (b records.Bucket
 		}
 		b.Count, b.More, b.Fingerprint = p.head.bucket, p.more, p.sum
 		b.Full = b.Count == s.network.Capacity(q.Place)
-		byKey, bad, err := s.fetch(v, append(slices.Clone(p.bucket), p.witnesses...))
+		byKey, bad, err := s.fetch(v, at, append(slices.Clone(p.bucket), p.witnesses...))
 		b.Records, b.Witnesses = pick(p.bucket, byKey), pick(p.witnesses, byKey)
 		found = bad
 		return err
@@ -133,13 +133,17 @@ func fewer(entries []entry) []entry {
 	})
 }
 
-// fetch reads the records of entries, in the order in which they lie on disk.
-func (s *Store) fetch(v snapshot, entries []entry) (map[records.ItemKey]*records.Record, []bad, error) {
+// fetch reads the records of entries of a place, in the order in which they lie
+// on disk.
+func (s *Store) fetch(v snapshot, at records.Coordinate, entries []entry) (map[records.ItemKey]*records.Record, []bad, error) {
 	slices.SortFunc(entries, func(a, b entry) int { return bytes.Compare(a.pos.Key[:], b.pos.Key[:]) })
 	byKey := make(map[records.ItemKey]*records.Record, len(entries))
 	var found []bad
 	for _, e := range entries {
-		r, err := s.readRecord(v, e.pos.Key)
+		r, places, err := s.readRecord(v, e.pos.Key)
+		if err == nil && !slices.Contains(places, at) {
+			err = fmt.Errorf("%w: it does not name this place", ErrCorrupt)
+		}
 		switch {
 		case err == nil:
 			byKey[e.pos.Key] = r
@@ -152,22 +156,22 @@ func (s *Store) fetch(v snapshot, entries []entry) (map[records.ItemKey]*records
 	return byKey, found, nil
 }
 
-// readRecord is the stored record of a thing; whatever is wrong with it is an
-// ErrCorrupt.
-func (s *Store) readRecord(v snapshot, key records.ItemKey) (*records.Record, error) {
+// readRecord is the stored record of a thing and where it stands; whatever is
+// wrong with it is an ErrCorrupt.
+func (s *Store) readRecord(v snapshot, key records.ItemKey) (*records.Record, []records.Coordinate, error) {
 	value, err := v.get(recordKey(key))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	st, err := parseStored(value)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	r, err := restore(st, key, s.network)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
-	return r, nil
+	return r, st.at, nil
 }
 
 func pick(entries []entry, byKey map[records.ItemKey]*records.Record) []*records.Record {

@@ -57,21 +57,33 @@ type unreadable struct {
 func (s *Store) quarantine(ctx context.Context, found []unreadable) error {
 	return s.do(ctx, func(g *group) error {
 		for _, u := range found {
-			it, err := g.item(u.pos.Key)
-			if err != nil {
+			if err := g.quarantine(u); err != nil {
 				return err
 			}
-			if it.stands(u.at) {
-				continue // merged again meanwhile
-			}
-			sh, err := g.loadedShelf(u.at)
-			if err != nil {
-				return err
-			}
-			g.drop(sh, u.pos)
 		}
 		return nil
 	})
+}
+
+func (g *group) quarantine(u unreadable) error {
+	s, err := g.loadedShelf(u.at)
+	if err != nil {
+		return err
+	}
+	it, err := g.item(u.pos.Key)
+	if err != nil {
+		return err
+	}
+	if _, found := s.entryAt(u.pos); !found || it.stands(u.at) {
+		return nil // seen to already, or merged again
+	}
+	if it.held() != nil { // but it does not know that it stands here
+		if err := g.putAside(u.pos.Key, it, it.record.Bytes()); err != nil {
+			return err
+		}
+	}
+	g.drop(s, u.pos)
+	return nil
 }
 
 // Damaged lists what has been put aside and not been merged again since.

@@ -80,3 +80,49 @@ func (h *Hooked) close() error {
 	}
 	return h.KV.close()
 }
+
+// Keys of what tests damage.
+func RecordKey(k records.ItemKey) []byte                          { return recordKey(k) }
+func HeadKey(at records.Coordinate) []byte                        { return headKey(at) }
+func EntryKey(at records.Coordinate, pos records.Position) []byte { return entryKey(at, pos) }
+
+// MaxOnTheWay is how many displaced records a bucket serves.
+const MaxOnTheWay = maxOnTheWay
+
+// What each decoder makes of a value, encoded again.
+func RecodeRecord(v []byte) ([]byte, error) {
+	s, err := parseStored(v)
+	return s.value(), err
+}
+
+func RecodeHead(v []byte) ([]byte, error) {
+	h, err := parseHead(v)
+	if err != nil {
+		return nil, err
+	}
+	return h.value(), nil
+}
+
+func RecodeEntry(k, v []byte) (key, value []byte, err error) {
+	at, pos, err := parseEntryKey(k)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err := parseEntry(pos, v)
+	return entryKey(at, e.pos), e.value(), err
+}
+
+func RecodeSum(k, v []byte) (key, value []byte, err error) {
+	prefix, sum, err := parseSum(k, v)
+	return sumKey(prefix), appendFingerprint(nil, sum), err
+}
+
+func RecodeStats(v []byte) ([]byte, error) {
+	s, err := parseStats(v)
+	return s.value(), err
+}
+
+func RecodeDamage(k, v []byte) (key, value []byte, err error) {
+	d, err := parseDamage(k, v)
+	return damagedKey(d.Key), d.value(), err
+}

@@ -121,6 +121,9 @@ func (g *group) renew(it *item, r *records.Record) error {
 	var shelves []*shelf
 	for _, at := range it.at {
 		s, err := g.loadedShelf(at)
+		if errors.Is(err, errNoKey) {
+			continue // the list of places is damaged; a read of the others will notice
+		}
 		if err != nil {
 			return err
 		}
@@ -140,7 +143,7 @@ func (g *group) renew(it *item, r *records.Record) error {
 		}
 		s.set(e)
 	}
-	it.record, it.dirty = r, len(it.at) > 0
+	it.record, it.dirty = r, it.dirty || len(it.at) > 0
 	return nil
 }
 

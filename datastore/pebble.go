@@ -3,11 +3,13 @@ package datastore
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -16,9 +18,10 @@ import (
 
 // disk is the kv on a disk: a Pebble database, every batch of which is synced.
 type disk struct {
-	db   *pebble.DB
-	lock *pebble.Lock
-	log  *faultLog
+	db    *pebble.DB
+	lock  *pebble.Lock
+	watch io.Closer // reports writes that take long
+	log   *faultLog
 }
 
 // Sizes of what Pebble keeps in memory. A node has a few hundred megabytes in
@@ -27,6 +30,9 @@ const (
 	blockCache = 32 << 20
 	memTable   = 8 << 20
 )
+
+// slowWrite is how long a write may take before it is reported.
+const slowWrite = 5 * time.Second
 
 // openDisk opens the database in dir, creating both as needed, and holds its
 // lock until close.
@@ -39,18 +45,17 @@ func openDisk(dir string, log *slog.Logger) (*disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	faults := &faultLog{log: log}
-	db, err := pebble.Open(dir, options(lock, faults))
+	d := &disk{lock: lock, log: &faultLog{log: log}}
+	o := options(lock, d.log)
+	o.FS, d.watch = vfs.WithDiskHealthChecks(vfs.Default, slowWrite, nil, d.log.slow)
+	d.db, err = pebble.Open(dir, o)
 	if err == nil {
-		err = faults.first() // Pebble goes on after some faults that it calls fatal
+		err = d.log.first() // Pebble goes on after some faults that it calls fatal
 	}
 	if err != nil {
-		if db != nil {
-			err = errors.Join(err, db.Close())
-		}
-		return nil, errors.Join(fmt.Errorf("open store in %s: %w", dir, asCorrupt(err)), lock.Close())
+		return nil, errors.Join(fmt.Errorf("open store in %s: %w", dir, asCorrupt(err)), d.close())
 	}
-	return &disk{db: db, lock: lock, log: faults}, nil
+	return d, nil
 }
 
 // realDir creates dir and names it in the one way that Pebble's list of the
@@ -160,7 +165,11 @@ func (d *disk) close() error {
 	if d.log.poisoned() {
 		return fmt.Errorf("close store: left as it is until the process ends: %w", d.log.first())
 	}
-	return errors.Join(d.db.Close(), d.lock.Close())
+	var err error
+	if d.db != nil {
+		err = d.db.Close()
+	}
+	return errors.Join(err, d.watch.Close(), d.lock.Close())
 }
 
 type diskSnapshot struct {
@@ -235,6 +244,10 @@ type faultLog struct {
 	mu    sync.Mutex // protects fault and dead
 	fault error
 	dead  bool
+}
+
+func (l *faultLog) slow(i vfs.DiskSlowInfo) {
+	l.log.Warn("disk is slow", "file", i.Path, "operation", i.OpType.String(), "took", i.Duration)
 }
 
 func (l *faultLog) Infof(format string, args ...any) { l.log.Debug(fmt.Sprintf(format, args...)) }

@@ -13,7 +13,7 @@ import (
 func (s *Store) Record(key records.ItemKey) (*records.Record, error) {
 	var r *records.Record
 	err := s.read(func(v snapshot) (err error) {
-		r, err = s.readRecord(v, key)
+		r, _, err = s.readRecord(v, key)
 		return err
 	})
 	switch {

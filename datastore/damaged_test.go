@@ -1,0 +1,256 @@
+package datastore_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/starling-social/starling/datastore"
+	"github.com/starling-social/starling/records"
+)
+
+// The ways in which the stored value of a record can go wrong.
+var damages = map[string]func(value []byte) []byte{
+	"a bit of the envelope":  func(v []byte) []byte { v[len(v)-1] ^= 1; return v },
+	"a bit of the digest":    func(v []byte) []byte { v[2+2*32] ^= 1; return v },
+	"another list of places": func(v []byte) []byte { v[2] ^= 1; return v },
+	"cut short":              func(v []byte) []byte { return v[:40] },
+	"empty":                  func([]byte) []byte { return []byte{} },
+	"gone":                   func([]byte) []byte { return nil },
+}
+
+// A damaged record hides no other, is put aside, and can be merged again.
+func TestBucket_damagedRecord(t *testing.T) {
+	for name, damage := range damages {
+		t.Run(name, func(t *testing.T) {
+			onEach(t, func(t *testing.T, m datastore.KV) {
+				s := closing(t, openOn(t, unclosed(m), network(t)))
+				rs := newWriter(t, network(t)).posts(10)
+				puts := putsAt(levelHour, rs...)
+				mergeAll(t, s, puts)
+				harm(t, m, rs[4].ItemKey(), damage)
+
+				q := records.Query{Place: puts[0].Place, Before: records.Newest, Limit: 64}
+				b, err := s.Bucket(q)
+				var corrupt *datastore.CorruptError
+				if !errors.Is(err, datastore.ErrCorrupt) || !errors.As(err, &corrupt) || corrupt.Key != rs[4].ItemKey() || corrupt.Place != q.Place {
+					t.Fatalf("got %v, want a CorruptError of %s in %s", err, rs[4].ItemKey(), q.Place)
+				}
+				if len(b.Records) != 9 || b.Count != 9 || b.Fingerprint.Count != 9 {
+					t.Fatalf("got %s, want the other nine", bucket(b))
+				}
+				if b, err := s.Bucket(q); err != nil || len(b.Records) != 9 {
+					t.Fatalf("again: %s, %v", bucket(b), err)
+				}
+				// In its other place it is met, or gone, too.
+				q.Place = puts[1].Place
+				if b, _ := s.Bucket(q); len(b.Records) != 9 {
+					t.Fatalf("elsewhere: %s", bucket(b))
+				}
+				if _, err := s.Record(rs[4].ItemKey()); !errors.Is(err, datastore.ErrNotFound) {
+					t.Fatalf("record: %v", err)
+				}
+				remend(t, s, puts[8:10])
+			})
+		})
+	}
+}
+
+// remend merges a damaged record again.
+func remend(t *testing.T, s *datastore.Store, puts []records.Put) {
+	t.Helper()
+	mergeAll(t, s, puts)
+	for _, p := range puts {
+		b, err := s.Bucket(records.Query{Place: p.Place, Before: records.Newest, Limit: 64})
+		if err != nil || len(b.Records) != 10 {
+			t.Fatalf("mended: %s, %v", bucket(b), err)
+		}
+	}
+	for d, err := range s.Damaged() {
+		t.Fatalf("still damaged: %v, %v", d, err)
+	}
+	if err := datastore.AuditIndexes(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What was found is kept with the places where it stood, until it is mended, and
+// a restart forgets none of it.
+func TestDamaged_lists(t *testing.T) {
+	onEach(t, func(t *testing.T, m datastore.KV) {
+		rs := newWriter(t, network(t)).posts(3)
+		puts := putsAt(levelHour, rs...)
+		s := openOn(t, unclosed(m), network(t))
+		mergeAll(t, s, puts)
+		harm(t, m, rs[1].ItemKey(), damages["a bit of the envelope"])
+		if _, err := s.Record(rs[1].ItemKey()); !errors.Is(err, datastore.ErrCorrupt) {
+			t.Fatalf("record: %v", err)
+		}
+		for range 2 {
+			var list []datastore.Damage
+			for d, err := range s.Damaged() {
+				if err != nil {
+					t.Fatal(err)
+				}
+				list = append(list, d)
+			}
+			if len(list) != 1 || list[0].Key != rs[1].ItemKey() || !slices.Equal(list[0].Places, []records.Place{puts[2].Place, puts[3].Place}) || len(list[0].Bytes) < len(rs[1].Bytes()) {
+				t.Fatalf("damaged: %+v", list)
+			}
+			if err := datastore.Audit(s); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = closing(t, openOn(t, unclosed(m), network(t)))
+		}
+		mergeAll(t, s, puts[2:3])
+		if s.Stats().Damaged != 0 || s.Stats().Records != 3 {
+			t.Fatalf("mended: %+v", s.Stats())
+		}
+		if err := datastore.Audit(s); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// A damaged record in the way of a merge is put aside, and others move up: from
+// the witnesses into the bucket, from those on their way down to witness.
+func TestMerge_damagedInTheWay(t *testing.T) {
+	for which := range 8 {
+		for name, damage := range damages {
+			t.Run(fmt.Sprint(which, " ", name), func(t *testing.T) {
+				n := smallNetwork(t)
+				m := datastore.NewMemoryKV()
+				s := closing(t, openOn(t, m, n))
+				w := newWriter(t, n)
+				var rs []*records.Record
+				for i := range 8 {
+					rs = append(rs, w.post(author(1), epoch+3_000_000-records.Millis(i)*1000, fmt.Sprint(i)))
+				}
+				level := levelHour - 1
+				mergeAll(t, s, putsAt(level, rs...))
+				if name == "another list of places" || len(rs[0].Roots()) != 1 {
+					damage = damages["empty"] // these stand in one place
+				}
+				if name == "a bit of the digest" {
+					damage = func(v []byte) []byte { v[2+32] ^= 1; return v }
+				}
+				harm(t, m, rs[which].ItemKey(), damage)
+				earlier := w.post(author(1), epoch+1000, "earlier than all")
+				mergeAll(t, s, putsAt(level, earlier))
+				mergeAll(t, s, putsAt(level, rs...))
+				got, err := s.Bucket(records.Query{Place: putsAt(level, earlier)[0].Place, Before: records.Newest, Limit: 9})
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := []*records.Record{rs[6], rs[7], earlier}
+				if !slices.Equal(ids(got.Records), ids(want)) || got.Witnesses[len(got.Witnesses)-1].ID() != rs[5].ID() {
+					t.Fatalf("got %s, want %s and witness %s", bucket(got), ids(want), ids(rs[5:6]))
+				}
+				if err := datastore.AuditIndexes(s); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+	}
+}
+
+// harm changes the stored value of a record behind the store's back.
+func harm(t testing.TB, m datastore.KV, key records.ItemKey, damage func([]byte) []byte) {
+	t.Helper()
+	s := snapshot(t, m)
+	defer datastore.CloseSnapshot(s)
+	value, err := datastore.Get(s, datastore.RecordKey(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, m, func(b *datastore.Batch) {
+		if v := damage(value); v != nil {
+			b.Set(datastore.RecordKey(key), v)
+		} else {
+			b.Remove(datastore.RecordKey(key))
+		}
+	})
+}
+
+// A bit flipped anywhere in the files of a store never crashes it and is never
+// served: it opens with an error, or answers with one, or has lost nothing.
+func TestOpen_flippedBits(t *testing.T) {
+	dir := t.TempDir()
+	rs := newWriter(t, network(t)).posts(400)
+	puts := putsAt(levelHour, rs...)
+	for half := range slices.Chunk(puts, len(puts)/2) { // opening again moves the first out of the log
+		s := openDir(t, dir, network(t))
+		mergeAll(t, s, half)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		whole, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range min(len(whole), 6) {
+			flipped := slices.Clone(whole)
+			flipped[(len(flipped)-1)*i/5] ^= 1 << i
+			t.Run(fmt.Sprint(filepath.Base(file), " ", i), func(t *testing.T) {
+				readFlipped(t, copyWith(t, dir, file, flipped), rs, puts)
+			})
+		}
+	}
+}
+
+func copyWith(t *testing.T, dir, file string, content []byte) string {
+	t.Helper()
+	to := t.TempDir()
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(to, filepath.Base(file)), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+func readFlipped(t *testing.T, dir string, rs []*records.Record, puts []records.Put) {
+	t.Helper()
+	s, err := datastore.Open(datastore.Config{Dir: dir, Network: network(t)})
+	if err != nil {
+		return // said so
+	}
+	defer s.Close()
+	want := map[records.ItemKey]records.ID{}
+	for _, r := range rs {
+		want[r.ItemKey()] = r.ID()
+		got, err := s.Record(r.ItemKey())
+		switch {
+		case err == nil && got.ID() != r.ID():
+			t.Fatalf("wrong record for %s", r.ItemKey())
+		case errors.Is(err, datastore.ErrNotFound):
+			t.Fatalf("lost in silence: %v", err)
+		}
+	}
+	seen := map[records.Place]bool{}
+	for _, p := range puts {
+		if seen[p.Place] {
+			continue
+		}
+		seen[p.Place] = true
+		b, _ := s.Bucket(records.Query{Place: p.Place, Before: records.Newest, Limit: 64})
+		for _, r := range b.Records {
+			if want[r.ItemKey()] != r.ID() {
+				t.Fatalf("wrong record in %s", p.Place)
+			}
+		}
+	}
+}
