@@ -170,6 +170,40 @@ func sees(ctx context.Context, x *nodetest.Node, s node.Source, want []string) e
 	return nil
 }
 
+// When a network grows, other nodes become responsible for what is watched; those
+// who watch find them, and hear as soon as before.
+func TestWatch_growingNetwork(t *testing.T) {
+	simulate(t, nodetest.Config{Nodes: 5, Links: nodetest.LinksConfig{Seed: 9}}, func(ctx context.Context, net *nodetest.Network) {
+		author := net.Nodes[0]
+		var watchers errgroup.Group
+		delays := make([]time.Duration, 5)
+		var published time.Time
+		for i, x := range net.Nodes {
+			watchers.Go(func() error {
+				err := hears(ctx, x, node.UserSource(author.User()), 1)
+				delays[i] = time.Since(published)
+				return err
+			})
+		}
+		for range 25 {
+			net.Start()
+		}
+		net.WaitReady()
+		net.Settle()
+		net.Pass(20 * time.Second) // longer than a watcher takes to find those who are responsible now
+		published = time.Now()
+		publish(ctx, t, author, node.Draft{Text: "hello, newcomers"})
+		if err := watchers.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		for i, d := range delays {
+			if d > 2*time.Second { // in virtual time; the buckets are looked at a minute apart
+				t.Errorf("node %d heard it after %s", i, d)
+			}
+		}
+	})
+}
+
 // With a member dead, posts are still published and read; the dead one costs the
 // first post a wait and the later ones nothing.
 func TestPublish_deadMember(t *testing.T) {

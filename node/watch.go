@@ -2,9 +2,11 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
+	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -34,6 +36,7 @@ const (
 	watchFirstCheck = 3 * time.Second
 	watchCheck      = time.Minute
 	followRetry     = time.Second
+	followReview    = 5 * time.Second // how often it is asked whether the member followed still is one
 	followMembers   = 2 // members followed for one root: one may be silent
 )
 
@@ -68,7 +71,8 @@ type watcher struct {
 
 	listeners *errgroup.Group
 	arrived   chan *records.Record
-	missed    chan int // capacity 1: gaps that came together are added up
+	missed    chan int      // capacity 1: gaps that came together are added up
+	doubts    chan struct{} // capacity 1
 }
 
 func (n *Node) newWatcher(ctx context.Context, sources []Source, limit int) (*watcher, error) {
@@ -82,6 +86,7 @@ func (n *Node) newWatcher(ctx context.Context, sources []Source, limit int) (*wa
 	w := &watcher{
 		node: n, left: limit, seen: seen, listeners: &errgroup.Group{},
 		arrived: make(chan *records.Record, watchQueue), missed: make(chan int, 1),
+		doubts: make(chan struct{}, 1),
 	}
 	if limit <= 0 {
 		w.left = -1
@@ -123,7 +128,8 @@ func (w *watcher) listen(ctx context.Context, tags []records.Tag) error {
 }
 
 // follow hears a user or a thread from a member of its root, and from the next one
-// when that goes. Several followers of one root begin at different members.
+// when that goes or is a member no longer. Several followers of one root begin at
+// different members.
 func (w *watcher) follow(ctx context.Context, root records.Place, slot int) {
 	for ; ctx.Err() == nil; slot++ {
 		members, err := w.node.members(ctx, root)
@@ -134,14 +140,25 @@ func (w *watcher) follow(ctx context.Context, root records.Place, slot int) {
 		if ctx.Err() == nil {
 			w.node.log.Debug("follow", "place", root, "err", err)
 			wait(ctx, followRetry)
+			w.doubt()
 		}
 	}
 }
 
-// followAt hears what arrives at one member, until it fails.
+// followAt hears what arrives at one member, until it fails or is none any more.
 func (w *watcher) followAt(ctx context.Context, member peer.ID, root records.Place) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var review sync.WaitGroup
+	review.Go(func() {
+		defer cancel()
+		w.awaitMove(ctx, member, root)
+	})
+	defer review.Wait()
+	defer cancel()
 	for a, err := range w.node.follow(ctx, member, root) {
 		switch {
+		case ctx.Err() != nil:
+			return errMoved
 		case err != nil:
 			w.node.unreachable(member, err)
 			return err
@@ -151,7 +168,31 @@ func (w *watcher) followAt(ctx context.Context, member peer.ID, root records.Pla
 			w.hear(nil, 1)
 		}
 	}
-	return ctx.Err()
+	return errMoved
+}
+
+var errMoved = errors.New("the member followed holds this place no longer")
+
+// awaitMove returns when member is no longer one of those who hold root.
+func (w *watcher) awaitMove(ctx context.Context, member peer.ID, root records.Place) {
+	for {
+		wait(ctx, followReview)
+		if ctx.Err() != nil {
+			return
+		}
+		members, err := w.node.members(ctx, root)
+		if err == nil && !slices.Contains(members, member) {
+			return
+		}
+	}
+}
+
+// doubt has the buckets checked soon: something may not have been heard.
+func (w *watcher) doubt() {
+	select {
+	case w.doubts <- struct{}{}:
+	default:
+	}
 }
 
 // hear queues a record, or a gap when the queue is full.
@@ -197,6 +238,8 @@ func (w *watcher) run(ctx context.Context, yield func(Event, error) bool) {
 			if !yield(Event{Live: true, Missed: m}, nil) {
 				return
 			}
+		case <-w.doubts:
+			check.Reset(watchFirstCheck)
 		case <-check.C:
 			check.Reset(watchCheck)
 			if !w.check(ctx, yield) {
