@@ -49,12 +49,19 @@ var (
 
 // sum is the BLAKE3-256 of b under the purpose's context.
 func (p *purpose) sum(b []byte) (out [32]byte) {
-	h := p.pool.Get().(*blake3.Hasher)
+	h := p.hasher()
+	defer p.done(h)
 	_, _ = h.Write(b) // a hash never fails to take bytes
 	h.Sum(out[:0])
+	return out
+}
+
+func (p *purpose) hasher() *blake3.Hasher { return p.pool.Get().(*blake3.Hasher) }
+
+// done gives back what hasher gave.
+func (p *purpose) done(h *blake3.Hasher) {
 	h.Reset()
 	p.pool.Put(h)
-	return out
 }
 
 // material gathers the input of a hash such that no two inputs share an

@@ -28,6 +28,9 @@ func NormalizeTag(s string) (Tag, error) {
 	if len(s) > maxTagInput || !utf8.ValidString(s) {
 		return "", fmt.Errorf("%w: %.64q", ErrNotTag, s)
 	}
+	if t := strings.TrimPrefix(s, "#"); asciiTag(t) {
+		return Tag(t), nil
+	}
 	t, settled := fold(s)
 	t = strings.TrimPrefix(t, "#")
 	if !settled || !validTag(t) {

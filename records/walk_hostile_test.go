@@ -74,6 +74,7 @@ func checkPage(t rapid.TB, root records.Place, before records.Position, want int
 // every place that is asked about.
 type liar struct {
 	t       testing.TB
+	author  records.User
 	expired bool
 	made    int
 }
@@ -84,7 +85,7 @@ func (l *liar) post(created records.Millis) *records.Record {
 	if l.expired {
 		d.Expires = created + 1
 	}
-	return forge(l.t, testNet, person(0).User(), d)
+	return forge(l.t, testNet, l.author, d)
 }
 
 func (l *liar) bucket(q records.Query) records.Bucket {
@@ -108,7 +109,7 @@ func (l *liar) bucket(q records.Query) records.Bucket {
 // they never do, and the walk gives up and says so.
 func TestWalk_madeUpTree(t *testing.T) {
 	for _, expired := range []bool{false, true} {
-		l := &liar{t: t, expired: expired}
+		l := &liar{t: t, author: person(0).User(), expired: expired}
 		root := records.TagPlace("go")
 		w := records.NewWalk(testNet, root, records.Newest, records.MillisOf(noon), 50)
 		asked, rounds := 0, 0
@@ -134,7 +135,7 @@ func TestWalk_honestAnswerPrevails(t *testing.T) {
 	now := records.MillisOf(noon)
 	s := newStream(t, spaced(now-20*day, now, 400))
 	s.until(now)
-	l := &liar{t: t, expired: true}
+	l := &liar{t: t, author: person(0).User(), expired: true}
 	w := records.NewWalk(testNet, s.root, records.Newest, now, 50)
 	for queries := w.Ask(); len(queries) > 0; queries = w.Ask() {
 		for _, q := range queries {

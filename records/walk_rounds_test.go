@@ -35,8 +35,9 @@ func newStream(t testing.TB, times ...[]records.Millis) *stream {
 	s := &stream{tree: newTree(testNet), root: records.TagPlace("go")}
 	all := slices.Concat(times...)
 	slices.Sort(all)
+	author := person(0).User()
 	for i, at := range all {
-		s.records = append(s.records, forge(t, testNet, person(0).User(), draftPost(t, i, at, records.PostHead{Tags: []records.Tag{"go"}})))
+		s.records = append(s.records, forge(t, testNet, author, draftPost(t, i, at, records.PostHead{Tags: []records.Tag{"go"}})))
 	}
 	slices.SortFunc(s.records, func(a, b *records.Record) int { return s.root.Position(a).Compare(s.root.Position(b)) })
 	return s
@@ -53,10 +54,12 @@ func (s *stream) until(now records.Millis) {
 func (s *stream) page(t testing.TB, before records.Position, now records.Millis) reading {
 	t.Helper()
 	out := s.read(s.root, before, now, 50)
-	want := slices.Clone(s.records[:s.put])
+	end, _ := slices.BinarySearchFunc(s.records[:s.put], before, func(r *records.Record, before records.Position) int {
+		return s.root.Position(r).Compare(before)
+	})
+	want := slices.Clone(s.records[max(end-50, 0):end])
 	slices.Reverse(want)
-	want = slices.DeleteFunc(want, func(r *records.Record) bool { return s.root.Position(r).Compare(before) >= 0 })
-	if !slices.Equal(out.page.Records, want[:min(len(want), 50)]) {
+	if !slices.Equal(out.page.Records, want) {
 		t.Fatalf("before %s: a wrong page", before.Created.Time())
 	}
 	return out

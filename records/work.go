@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
-
-	"github.com/zeebo/blake3"
 )
 
 // A proof of work is a nonce such that BLAKE3(seed, nonce) begins with enough
@@ -61,7 +59,8 @@ const workCheckEvery = 1 << 15
 func prove(ctx context.Context, n Network, payload []byte, want int) error {
 	seed := workSeed(n, payload)
 	input := append(seed[:], make([]byte, 8)...)
-	h := blake3.NewDeriveKey(contextWork)
+	h := purposeWork.hasher()
+	defer purposeWork.done(h)
 	var sum [32]byte
 	for nonce := uint64(0); ; nonce++ {
 		if nonce%workCheckEvery == workCheckEvery-1 && ctx.Err() != nil {
