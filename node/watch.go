@@ -37,7 +37,7 @@ const (
 	watchCheck      = time.Minute
 	followRetry     = time.Second
 	followReview    = 5 * time.Second // how often it is asked whether the member followed still is one
-	followMembers   = 2 // members followed for one root: one may be silent
+	followMembers   = 2               // members followed for one root: one may be silent
 )
 
 // Watch yields the newest posts of several timelines, newest first, and then what
