@@ -216,7 +216,12 @@ func copyWith(t *testing.T, dir, file string, content []byte) string {
 	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(to, filepath.Base(file)), content, 0o600); err != nil {
+	root, err := os.OpenRoot(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	if err := root.WriteFile(filepath.Base(file), content, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return to

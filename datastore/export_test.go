@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/starling-social/starling/records"
 )
@@ -25,8 +26,8 @@ func OpenOn(m KV, n records.Network) (*Store, error) {
 	return open(m, n, slog.New(slog.DiscardHandler))
 }
 
-func OpenDiskKV(dir string) (KV, error) {
-	d, err := openDisk(dir, slog.New(slog.DiscardHandler))
+func OpenDiskKV(dir string, under vfs.FS) (KV, error) {
+	d, err := openDisk(dir, under, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package datastore
 import (
 	"bytes"
 	"errors"
+	"slices"
 )
 
 // A kv is the ordered map of byte strings that the store stands on: Pebble on a
@@ -57,8 +58,8 @@ func under(prefix []byte) span { return span{low: prefix, high: after(prefix)} }
 // after is the least key greater than all that begin with prefix.
 func after(prefix []byte) []byte {
 	end := append([]byte(nil), prefix...)
-	for i := len(end) - 1; i >= 0; i-- {
-		if end[i] != 0xff {
+	for i, b := range slices.Backward(end) {
+		if b != 0xff {
 			end[i]++
 			return end[:i+1]
 		}

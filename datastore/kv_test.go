@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"pgregory.net/rapid"
 
 	"github.com/starling-social/starling/datastore"
@@ -18,7 +19,7 @@ import (
 var backEnds = map[string]func(t *testing.T) datastore.KV{
 	"memory": func(*testing.T) datastore.KV { return datastore.NewMemoryKV() },
 	"disk": func(t *testing.T) datastore.KV {
-		m, err := datastore.OpenDiskKV(t.TempDir())
+		m, err := datastore.OpenDiskKV(t.TempDir(), vfs.Default)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -36,18 +37,18 @@ const slowWrite = 5 * time.Second
 
 // openDisk opens the database in dir, creating both as needed, and holds its
 // lock until close.
-func openDisk(dir string, log *slog.Logger) (*disk, error) {
+func openDisk(dir string, under vfs.FS, log *slog.Logger) (*disk, error) {
 	dir, err := realDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("create store directory: %w", err)
 	}
-	lock, err := lockDir(dir)
+	lock, err := lockDir(dir, under)
 	if err != nil {
 		return nil, err
 	}
 	d := &disk{lock: lock, log: &faultLog{log: log}}
 	o := options(lock, d.log)
-	o.FS, d.watch = vfs.WithDiskHealthChecks(vfs.Default, slowWrite, nil, d.log.slow)
+	o.FS, d.watch = vfs.WithDiskHealthChecks(under, slowWrite, nil, d.log.slow)
 	d.db, err = pebble.Open(dir, o)
 	if err == nil {
 		err = d.log.first() // Pebble goes on after some faults that it calls fatal
@@ -73,15 +74,15 @@ func realDir(dir string) (string, error) {
 
 // lockDir takes the lock of the directory. The operating system drops it with
 // the process that holds it, so it cannot go stale.
-func lockDir(dir string) (*pebble.Lock, error) {
-	lock, err := pebble.LockDirectory(dir, vfs.Default)
+func lockDir(dir string, under vfs.FS) (*pebble.Lock, error) {
+	lock, err := pebble.LockDirectory(dir, under)
 	if err == nil {
 		return lock, nil
 	}
 	if file := (*fs.PathError)(nil); errors.As(err, &file) {
 		return nil, fmt.Errorf("lock store directory: %w", err)
 	}
-	return nil, fmt.Errorf("lock store in %s: %w (%v)", dir, ErrLocked, err)
+	return nil, fmt.Errorf("lock store in %s: %w: %w", dir, ErrLocked, err)
 }
 
 // options are Pebble's, with the newest format: the default one is silent about
@@ -121,13 +122,6 @@ func (d *disk) apply(b *batch) (durable func() error, err error) {
 	if err := d.log.first(); err != nil {
 		return nil, err
 	}
-	defer func() {
-		// Pebble panics when it cannot start a new log. Its locks may then be
-		// held for good: the fault is kept, and close leaves the database alone.
-		if p := recover(); p != nil {
-			err = d.log.poison(fmt.Errorf("write to store: %v", p))
-		}
-	}()
 	pb := d.db.NewBatchWithSize(len(b.buf) + len(b.ops)*16)
 	b.each(func(key, value []byte, remove bool) {
 		if err == nil && remove {
@@ -162,9 +156,6 @@ func (d *disk) settle(b *pebble.Batch) error {
 }
 
 func (d *disk) close() error {
-	if d.log.poisoned() {
-		return fmt.Errorf("close store: left as it is until the process ends: %w", d.log.first())
-	}
 	var err error
 	if d.db != nil {
 		err = d.db.Close()
@@ -208,12 +199,7 @@ func (s diskSnapshot) latest(key []byte) ([]byte, error) {
 }
 
 func (s diskSnapshot) scan(sp span, visit func(key, value []byte) bool) error {
-	ok, next := false, s.it.Next
-	if sp.backward {
-		ok, next = s.it.SeekLT(sp.high), s.it.Prev
-	} else {
-		ok = s.it.SeekGE(sp.low)
-	}
+	ok, next := s.start(sp)
 	for ; ok && sp.holds(s.it.Key()); ok = next() {
 		value, err := s.it.ValueAndErr()
 		if err != nil {
@@ -224,6 +210,14 @@ func (s diskSnapshot) scan(sp span, visit func(key, value []byte) bool) error {
 		}
 	}
 	return asCorrupt(s.it.Error())
+}
+
+// start goes to the first key of a span, and says how to go on.
+func (s diskSnapshot) start(sp span) (ok bool, next func() bool) {
+	if sp.backward {
+		return s.it.SeekLT(sp.high), s.it.Prev
+	}
+	return s.it.SeekGE(sp.low), s.it.Next
 }
 
 func (s diskSnapshot) close() { _ = s.it.Close() } // what went wrong was returned by the read
@@ -239,20 +233,36 @@ func asCorrupt(err error) error {
 // faultLog is Pebble's logger. What Pebble calls fatal, expecting the process to
 // end there, is kept instead, and refuses every later write.
 type faultLog struct {
-	log *slog.Logger
+	log     *slog.Logger
+	retries atomic.Int64
 
-	mu    sync.Mutex // protects fault and dead
+	mu    sync.Mutex // protects fault
 	fault error
-	dead  bool
+}
+
+// background reports what Pebble will try again, which on a full disk is a
+// hundred times a second: the first time, the second, the fourth and so on.
+func (l *faultLog) background(err error) {
+	if n := l.retries.Add(1); n&(n-1) == 0 {
+		l.log.Warn("store cannot tidy up", "error", err, "times", n)
+	}
+}
+
+func (l *faultLog) corruption(i pebble.DataCorruptionInfo) {
+	l.log.Error("store is damaged", "error", i.Details, "file", i.Path)
 }
 
 func (l *faultLog) slow(i vfs.DiskSlowInfo) {
 	l.log.Warn("disk is slow", "file", i.Path, "operation", i.OpType.String(), "took", i.Duration)
 }
 
-func (l *faultLog) Infof(format string, args ...any) { l.log.Debug(fmt.Sprintf(format, args...)) }
+func (l *faultLog) Infof(format string, args ...any) {
+	l.log.Debug("database", "message", fmt.Sprintf(format, args...))
+}
 
-func (l *faultLog) Errorf(format string, args ...any) { l.log.Error(fmt.Sprintf(format, args...)) }
+func (l *faultLog) Errorf(format string, args ...any) {
+	l.log.Error("database", "message", fmt.Sprintf(format, args...))
+}
 
 func (l *faultLog) Fatalf(format string, args ...any) {
 	_ = l.keep(fmt.Errorf("%w: "+format, append([]any{ErrBroken}, args...)...))
@@ -272,22 +282,8 @@ func (l *faultLog) keep(err error) error {
 	return l.fault
 }
 
-// poison keeps a fault after which Pebble itself must not be called again.
-func (l *faultLog) poison(err error) error {
-	l.mu.Lock()
-	l.dead = true
-	l.mu.Unlock()
-	return l.keep(err)
-}
-
 func (l *faultLog) first() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.fault
-}
-
-func (l *faultLog) poisoned() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.dead
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/starling-social/starling/records"
@@ -61,7 +62,7 @@ func Open(cfg Config) (*Store, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	d, err := openDisk(cfg.Dir, cfg.Log)
+	d, err := openDisk(cfg.Dir, vfs.Default, cfg.Log)
 	if err != nil {
 		return nil, err
 	}

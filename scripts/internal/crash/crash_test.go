@@ -38,9 +38,13 @@ func TestTrial_losesNothing(t *testing.T) {
 	const cycles = 20
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	trial, err := crash.New(dir, rand.New(rand.NewPCG(seed, 0)), func(ctx context.Context, cycle int) *exec.Cmd {
-		cmd := exec.CommandContext(ctx, os.Args[0])
+		cmd := exec.CommandContext(ctx, self)
 		cmd.Env = append(os.Environ(), envDir+"="+dir, envCycle+"="+strconv.Itoa(cycle))
 		return cmd
 	})
