@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/starling-social/starling/records"
 )
 
 // MessageID is needed by tests that take part with the library's own pubsub.
@@ -45,4 +47,23 @@ func (l Ledger) Deliver(id string, shard byte, size int, now time.Time, bringers
 	for _, p := range bringers[1:] {
 		l.l.repeat(id, p, now)
 	}
+}
+
+const SeenFor = seenFor
+
+// Queue lets property tests fill and empty a queue.
+type Queue struct{ q *queue }
+
+func NewQueue(room int) Queue         { return Queue{newQueue(room)} }
+func (q Queue) Put(r *records.Record) { q.q.put(r) }
+func (q Queue) Take() (Event, bool)   { return q.q.take() }
+
+// Seen lets tests ask the seen-set.
+type Seen struct{ s *seen }
+
+func NewSeen(limit int) Seen                   { return Seen{newSeen(limit)} }
+func (s Seen) Len() int                        { return len(s.s.claims) }
+func (s Seen) Forget(shard byte, r records.ID) { s.s.forget(claim{shard, r}) }
+func (s Seen) Enter(shard byte, r records.ID, from string, now time.Time) string {
+	return [...]string{fresh: "fresh", again: "again", variant: "variant"}[s.s.enter(claim{shard, r}, peer.ID(from), now)]
 }

@@ -1,7 +1,6 @@
 package gossip
 
 import (
-	"errors"
 	"fmt"
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
@@ -41,14 +40,8 @@ func (f *filter) FilterIncomingSubscriptions(from peer.ID, subs []*pb.RPC_SubOpt
 	return pubsub.FilterSubscriptions(subs, f.CanSubscribe), nil
 }
 
-// errIgnored is for messages of a peer that is no longer heard.
-var errIgnored = errors.New("peer is ignored for its offences")
-
-// inspect sees every message before pubsub does, and takes out of it what pubsub would trust too far.
+// inspect sees every message before pubsub does, and takes out of it what pubsub would trust too far. It refuses none.
 func (g *Gossip) inspect(from peer.ID, rpc *pubsub.RPC) error {
-	if g.ledger.score(from) < noHearing {
-		return errIgnored // pubsub would still read the subscriptions
-	}
 	if !g.meter.isOpen(from) {
 		onlyHello(rpc)
 	}

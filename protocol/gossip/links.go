@@ -36,6 +36,8 @@ const (
 	dialsAtOnce = 8
 	// dialTimeout bounds a connection to one relay.
 	dialTimeout = 5 * time.Second
+	// reachTimeout bounds the search for a first relay: two rounds of dialling.
+	reachTimeout = 2 * dialTimeout
 	// helloWait is how long a relay that we connected to has to say which shards it relays.
 	helloWait = 2 * time.Second
 )
@@ -50,7 +52,8 @@ type links struct {
 	connect     func(context.Context, peer.ID) error
 	log         *slog.Logger
 
-	wake chan struct{} // holds one token when links are to be looked at
+	wake  chan struct{}                  // holds one token when links are to be looked at
+	turns [protocol.Shards]chan struct{} // holds one token while relays of a shard are dialled
 
 	mu        sync.Mutex // protects all below
 	announced map[byte]time.Time
@@ -71,6 +74,7 @@ func newLinks(cfg Config) *links {
 	}
 	for i := range l.coordinates {
 		l.coordinates[i] = protocol.ShardCoordinate(cfg.Network, byte(i))
+		l.turns[i] = make(chan struct{}, 1)
 	}
 	return l
 }
@@ -112,7 +116,7 @@ func (l *links) keepAll(ctx context.Context, inUse func() (relayed, watched []by
 				l.log.Debug("keep links", "shard", shard, "error", err)
 				return nil
 			}
-			l.hold(shard, l.join(ctx, relays, n))
+			l.hold(shard, l.join(ctx, shard, relays, n))
 			return nil
 		})
 	}
@@ -157,16 +161,16 @@ func (l *links) find(ctx context.Context, shard byte) ([]peer.ID, error) {
 	return others, nil
 }
 
-// join connects to relays until we are connected to n, or there are no more to try. It returns those we are connected to.
-func (l *links) join(ctx context.Context, relays []peer.ID, n int) []peer.ID {
-	var linked, idle []peer.ID
-	for _, p := range relays {
-		if l.conns.Connectedness(p) == network.Connected {
-			linked = append(linked, p)
-		} else {
-			idle = append(idle, p)
-		}
+// join connects to relays of a shard until we are connected to n, or there are no more to try. It returns those we are
+// connected to. One goroutine at a time dials for a shard, so that two do not choose different relays.
+func (l *links) join(ctx context.Context, shard byte, relays []peer.ID, n int) []peer.ID {
+	select {
+	case l.turns[shard] <- struct{}{}:
+		defer func() { <-l.turns[shard] }()
+	case <-ctx.Done():
+		return nil
 	}
+	linked, idle := l.split(relays)
 	rand.Shuffle(len(idle), func(i, j int) { idle[i], idle[j] = idle[j], idle[i] }) // not everybody to the nearest
 	for len(linked) < n && len(idle) > 0 && ctx.Err() == nil {
 		batch := idle[:min(n-len(linked), len(idle))]
@@ -174,6 +178,18 @@ func (l *links) join(ctx context.Context, relays []peer.ID, n int) []peer.ID {
 		linked = append(linked, l.dial(ctx, batch)...)
 	}
 	return linked
+}
+
+// split tells the peers that we are connected to from the others.
+func (l *links) split(peers []peer.ID) (linked, idle []peer.ID) {
+	for _, p := range peers {
+		if l.conns.Connectedness(p) == network.Connected {
+			linked = append(linked, p)
+		} else {
+			idle = append(idle, p)
+		}
+	}
+	return linked, idle
 }
 
 // dial connects to all of peers at once and returns those that answered.
@@ -236,13 +252,11 @@ func (l *links) holdOnly(wanted map[byte]int) {
 	}
 }
 
-// announcing keeps links for a shard for a while; it tells whether it did not already.
-func (l *links) announcing(shard byte) bool {
+// announcing keeps links for a shard for a while.
+func (l *links) announcing(shard byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, known := l.announced[shard]
 	l.announced[shard] = time.Now()
-	return !known
 }
 
 // reach makes sure that a relay hears what is said on a shard, unless there is none but ourselves.
@@ -256,13 +270,13 @@ func (g *Gossip) reach(ctx context.Context, shard byte) error {
 	if err != nil && len(on) == 0 {
 		return err
 	}
-	if g.links.announcing(shard) {
-		g.links.poke()
-	}
+	defer g.links.announcing(shard)
 	if err != nil || len(relays) == 0 || slices.ContainsFunc(relays, func(p peer.ID) bool { return slices.Contains(on, p) }) {
 		return nil
 	}
-	linked := g.links.join(ctx, relays, watchLinks)
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	linked := g.links.join(ctx, shard, relays, watchLinks)
 	if len(linked) == 0 {
 		return fmt.Errorf("%w: shard %02x has %d", ErrUnreached, shard, len(relays))
 	}
