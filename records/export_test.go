@@ -63,3 +63,6 @@ func Payload(envelope []byte) (payload []byte, ok bool) {
 	e, err := parseEnvelope(envelope)
 	return e.payload, err == nil
 }
+
+// Signed is what the signature of a payload is over.
+func Signed(n Network, payload []byte) []byte { return signed(n, payload) }
