@@ -21,22 +21,33 @@ var (
 	ErrFrameTimeout   = errors.New("frame did not come in time")
 )
 
-// AppendFrame appends m, preceded by its length, to b. A message of more than
-// limit bytes is ErrFrameTooLarge and appends nothing.
-func AppendFrame(b []byte, m proto.Message, limit int) ([]byte, error) {
-	size := proto.Size(m)
-	if size > limit {
-		return b, fmt.Errorf("%w: %d bytes, at most %d", ErrFrameTooLarge, size, limit)
+// Frame is a message whose length is known, ready to be sent. The message must
+// not be changed any more.
+type Frame struct {
+	message proto.Message
+	body    int
+}
+
+// NewFrame measures m. A message of more than limit bytes is ErrFrameTooLarge.
+func NewFrame(m proto.Message, limit int) (Frame, error) {
+	n := proto.Size(m)
+	if n > limit {
+		return Frame{}, fmt.Errorf("%w: %d bytes, at most %d", ErrFrameTooLarge, n, limit)
 	}
-	framed, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(protowire.AppendVarint(b, uint64(size)), m)
+	return Frame{m, n}, nil
+}
+
+// Size is what Append appends.
+func (f Frame) Size() int { return protowire.SizeBytes(f.body) }
+
+// Append appends the frame to b.
+func (f Frame) Append(b []byte) ([]byte, error) {
+	framed, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(protowire.AppendVarint(b, uint64(f.body)), f.message)
 	if err != nil {
 		return b, fmt.Errorf("encode frame: %w", err)
 	}
 	return framed, nil
 }
-
-// FrameSize is what AppendFrame appends for m.
-func FrameSize(m proto.Message) int { return protowire.SizeBytes(proto.Size(m)) }
 
 // Source is the reading half of a stream.
 type Source interface {
@@ -61,18 +72,20 @@ type FrameReader struct {
 	buf   []byte
 	lo    int // buf[lo:hi] has arrived and is not yet taken
 	hi    int
+	until time.Time // the deadline of src
 }
 
 // NewFrameReader reads frames of at most limit bytes. A frame that does not begin
 // within idle, or once begun does not come within [FrameTime], is
-// ErrFrameTimeout; with an idle of 0 the caller watches over the time.
+// ErrFrameTimeout, an eighth early at most; with an idle of 0 the caller watches
+// over the time.
 func NewFrameReader(src Source, limit int, idle time.Duration) *FrameReader {
 	return &FrameReader{src: src, limit: limit, idle: idle}
 }
 
 // WaitForEver lets the next frame begin whenever it will.
 func (f *FrameReader) WaitForEver() error {
-	f.idle = 0
+	f.idle, f.until = 0, time.Time{}
 	if err := f.src.SetReadDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("clear deadline for frame: %w", err)
 	}
@@ -203,13 +216,20 @@ func (f *FrameReader) recycle() {
 	}
 }
 
+// arm sets the deadline d from now, unless it stands not much earlier: on a busy
+// stream it would be set for every frame, which costs more than reading it.
 func (f *FrameReader) arm(d time.Duration) error {
 	if f.idle == 0 {
 		return nil
 	}
-	if err := f.src.SetReadDeadline(time.Now().Add(d)); err != nil {
+	until := time.Now().Add(d)
+	if early := until.Sub(f.until); early >= 0 && early < d/8 {
+		return nil
+	}
+	if err := f.src.SetReadDeadline(until); err != nil {
 		return fmt.Errorf("set deadline for frame: %w", err)
 	}
+	f.until = until
 	return nil
 }
 

@@ -38,12 +38,13 @@ func TestFrame_roundTrip(t *testing.T) {
 		var want []*pb.Refusal
 		for _, s := range texts {
 			m := &pb.Refusal{Code: pb.Code_CODE_BUSY, Sentence: s}
-			b, err := protocol.AppendFrame(sent, m, protocol.MaxRequest)
+			f, err := protocol.NewFrame(m, protocol.MaxRequest)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(b)-len(sent) != protocol.FrameSize(m) {
-				t.Fatalf("frame of %d bytes, FrameSize says %d", len(b)-len(sent), protocol.FrameSize(m))
+			b, err := f.Append(sent)
+			if err != nil || len(b)-len(sent) != f.Size() {
+				t.Fatalf("frame of %d bytes, Size says %d, %v", len(b)-len(sent), f.Size(), err)
 			}
 			sent, want = b, append(want, m)
 		}
@@ -75,15 +76,14 @@ func cut(t *rapid.T, b []byte) io.Reader {
 	return io.MultiReader(pieces...)
 }
 
-func TestAppendFrame_tooLarge(t *testing.T) {
+func TestNewFrame_tooLarge(t *testing.T) {
 	m := &pb.Refusal{Sentence: "this is too long"}
 	n := proto.Size(m)
-	if _, err := protocol.AppendFrame(nil, m, n); err != nil {
+	if _, err := protocol.NewFrame(m, n); err != nil {
 		t.Errorf("at the limit: %v", err)
 	}
-	b, err := protocol.AppendFrame([]byte("before"), m, n-1)
-	if !errors.Is(err, protocol.ErrFrameTooLarge) || string(b) != "before" {
-		t.Errorf("beyond the limit: %q, %v", b, err)
+	if _, err := protocol.NewFrame(m, n-1); !errors.Is(err, protocol.ErrFrameTooLarge) {
+		t.Errorf("beyond the limit: %v", err)
 	}
 }
 

@@ -72,7 +72,8 @@ const (
 const (
 	// OpenTimeout is for a connection, if there is none, and the stream.
 	OpenTimeout = 10 * time.Second
-	// RequestTimeout is the longest anyone waits for one answer.
+	// RequestTimeout is the longest anyone waits for an answer, once there is room
+	// for the request, and as long again for the room.
 	RequestTimeout = 15 * time.Second
 	// AnswerTimeout is when a request that nobody answered condemns its stream,
 	// although others on it were answered: twice the longest wait.

@@ -140,9 +140,6 @@ func (c *Client) note(p peer.ID, bits int) {
 // together at most so many bytes. A pooled stream that turns out to be dead before
 // the request was sent is replaced once.
 func (c *Client) do(ctx context.Context, p peer.ID, req *pb.Request, most int) ([]*pb.Reply, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, protocol.RequestTimeout,
-		fmt.Errorf("%w: no answer in %s", ErrUnavailable, protocol.RequestTimeout))
-	defer cancel()
 	k, pooled, err := c.conn(p)
 	if err != nil {
 		return nil, err

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"golang.org/x/sync/semaphore"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/starling-social/starling/protocol"
 	"github.com/starling-social/starling/protocol/pb"
@@ -25,12 +25,12 @@ type conn struct {
 	out    *sender
 	heard  func(prefix int)   // told the peer's prefix with every answer
 	cancel context.CancelFunc // ends an opening that is under way
-	timer  *time.Timer        // calls check
+	timer  *time.Timer        // calls check, at least once in a RequestTimeout
+	last   atomic.Uint64      // id of the last request
 
 	mu     sync.Mutex // protects what follows
 	stream network.Stream
 	calls  map[uint64]*call // in flight, also those whose caller has gone
-	last   uint64           // id of the last request
 	active time.Time        // when a call last began or was answered
 	err    error            // why the conn has ended
 }
@@ -42,31 +42,52 @@ type call struct {
 	units int64
 	begun time.Time
 	most  int           // bytes that its answer may still have
+	over  bool          // done is closed; protected by the conn
 	done  chan struct{} // closed once answer or err is complete
 
 	answer []*pb.Reply
 	err    error
 }
 
+// finish hands the call back to whoever waits for it, once.
+func (k *call) finish(err error) {
+	if k.over {
+		return
+	}
+	k.over, k.err = true, err
+	close(k.done)
+}
+
 var (
-	errIdle   = errors.New("stream was idle")
-	errUnsent = errors.New("request was not sent")
+	errIdle     = errors.New("stream was idle")
+	errUnsent   = errors.New("request was not sent")
+	errNoAnswer = fmt.Errorf("%w: no answer in %s", ErrUnavailable, protocol.RequestTimeout)
 )
 
+// newConn makes a conn whose timer runs.
 func newConn(p peer.ID, heard func(int), cancel context.CancelFunc) *conn {
-	return &conn{
+	c := &conn{
 		peer: p, room: semaphore.NewWeighted(protocol.MaxInFlight), out: newSender(), heard: heard, cancel: cancel,
 		calls: map[uint64]*call{}, active: time.Now(),
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock() // the timer is set before it can be looked at
+	c.timer = time.AfterFunc(protocol.RequestTimeout, c.check)
+	return c
 }
 
 // do sends a request and waits for its answer, of at most so many bytes.
 func (c *conn) do(ctx context.Context, req *pb.Request, most int) ([]*pb.Reply, error) {
-	k := &call{units: units(proto.Size(req)), most: most, done: make(chan struct{})}
-	if err := c.room.Acquire(ctx, k.units); err != nil {
-		return nil, context.Cause(ctx)
+	req.Id = c.last.Add(1)
+	frame, err := protocol.NewFrame(req, protocol.MaxRequest)
+	if err != nil {
+		return nil, err
 	}
-	if err := c.begin(k, req); err != nil {
+	k := &call{units: units(frame.Size()), most: most, done: make(chan struct{})}
+	if err := c.enter(ctx, k.units); err != nil {
+		return nil, err
+	}
+	if err := c.begin(k, req.GetId(), frame); err != nil {
 		c.room.Release(k.units)
 		return nil, err
 	}
@@ -78,26 +99,36 @@ func (c *conn) do(ctx context.Context, req *pb.Request, most int) ([]*pb.Reply, 
 	}
 }
 
+// enter waits for room in flight.
+func (c *conn) enter(ctx context.Context, units int64) error {
+	if c.room.TryAcquire(units) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, protocol.RequestTimeout, errNoAnswer)
+	defer cancel()
+	if err := c.room.Acquire(ctx, units); err != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
 // units is what a request of n bytes costs of the room for requests in flight.
 func units(n int) int64 { return int64((n + protocol.RequestUnit - 1) / protocol.RequestUnit) }
 
-func (c *conn) begin(k *call, req *pb.Request) error {
+func (c *conn) begin(k *call, id uint64, frame protocol.Frame) (err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
 		return fmt.Errorf("%w: %w", errUnsent, c.err)
 	}
-	c.last++
-	req.Id = c.last
-	at, _, err := c.out.add(req, protocol.MaxRequest, 0)
-	if err != nil {
+	if k.at, err = c.out.add(frame, 0); err != nil {
 		return err
 	}
-	k.at, k.begun = at, time.Now()
+	k.begun = time.Now()
 	if len(c.calls) == 0 {
 		c.active = k.begun
 	}
-	c.calls[req.Id] = k
+	c.calls[id] = k
 	return nil
 }
 
@@ -128,7 +159,6 @@ func (c *conn) opened(stream network.Stream) bool {
 		return false
 	}
 	c.stream = stream
-	c.timer = time.AfterFunc(protocol.AnswerTimeout, c.check)
 	return true
 }
 
@@ -173,47 +203,61 @@ func (c *conn) deliver(reply *pb.Reply, n int) error {
 		return fmt.Errorf("%w: answer is larger than anything asked for", ErrProtocol)
 	}
 	c.active = time.Now()
-	k.answer = append(k.answer, reply)
+	if !k.over {
+		k.answer = append(k.answer, reply)
+	}
 	if reply.GetMore() {
 		return nil
 	}
 	delete(c.calls, reply.GetId())
 	c.room.Release(k.units)
-	close(k.done)
+	k.finish(nil)
 	return nil
 }
 
-// check is called by the timer: it ends a stream that is idle, or whose peer left
-// a request without answer.
+// check is called by the timer: it gives up requests that nobody answers, and the
+// stream when it is idle or when the peer leaves a request unanswered for ever.
 func (c *conn) check() {
 	left, err := c.state(time.Now())
 	if err != nil {
 		c.fail(err)
 		return
 	}
-	c.timer.Reset(min(left, protocol.AnswerTimeout))
+	c.timer.Reset(left)
 }
 
+// state is how long the conn is well, at most a RequestTimeout, or why it is not.
 func (c *conn) state(now time.Time) (left time.Duration, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil {
+	left = protocol.RequestTimeout
+	switch idle := protocol.ClientIdle - now.Sub(c.active); {
+	case c.err != nil:
 		return 0, c.err
+	case len(c.calls) == 0 && idle <= 0:
+		return 0, errIdle
+	case len(c.calls) == 0:
+		return min(left, idle), nil
 	}
-	if len(c.calls) == 0 {
-		if left = protocol.ClientIdle - now.Sub(c.active); left <= 0 {
-			return 0, errIdle
-		}
-		return left, nil
-	}
-	left = protocol.AnswerTimeout
 	for _, k := range c.calls {
-		left = min(left, protocol.AnswerTimeout-now.Sub(k.begun))
-	}
-	if left <= 0 {
-		return 0, fmt.Errorf("%w: a request was not answered in %s", ErrUnavailable, protocol.AnswerTimeout)
+		age := now.Sub(k.begun)
+		if age >= protocol.RequestTimeout {
+			k.finish(errNoAnswer)
+		}
+		if age >= protocol.AnswerTimeout {
+			return 0, fmt.Errorf("%w: a request was not answered in %s", ErrUnavailable, protocol.AnswerTimeout)
+		}
+		left = min(left, next(age)-age)
 	}
 	return left, nil
+}
+
+// next is the age at which a call has to be looked at again.
+func next(age time.Duration) time.Duration {
+	if age < protocol.RequestTimeout {
+		return protocol.RequestTimeout
+	}
+	return protocol.AnswerTimeout
 }
 
 // fail ends the conn, once, and with it every call in flight.
@@ -224,23 +268,21 @@ func (c *conn) fail(err error) {
 		return
 	}
 	c.err = err
-	calls, stream := c.calls, c.stream
+	stream := c.stream
+	c.cancel()
+	c.timer.Stop()
+	c.out.close()
+	for _, k := range c.calls {
+		c.room.Release(k.units)
+		if stream != nil && c.out.unsent(k.at) {
+			k.finish(fmt.Errorf("%w: %w", errUnsent, err))
+		}
+		k.finish(err)
+	}
 	c.calls = nil
 	c.mu.Unlock()
-
-	c.cancel()
-	c.out.close()
-	for _, k := range calls {
-		k.err = err
-		if stream != nil && c.out.unsent(k.at) {
-			k.err = fmt.Errorf("%w: %w", errUnsent, err)
-		}
-		c.room.Release(k.units)
-		close(k.done)
-	}
 	if stream != nil {
-		c.timer.Stop()
-		hangUp(stream, err)
+		hangUp(stream, err) // which may block
 	}
 }
 

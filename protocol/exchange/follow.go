@@ -135,7 +135,11 @@ func (f *following) ask(stream network.Stream) error {
 		m.Roots = append(m.Roots, &pb.Root{Place: k.Root.Bytes(), Epoch: k.Epoch, Sequence: k.Sequence})
 	}
 	req := &pb.Request{Id: followID, Body: &pb.Request_Follow{Follow: m}}
-	b, err := protocol.AppendFrame(nil, req, protocol.MaxRequest)
+	frame, err := protocol.NewFrame(req, protocol.MaxRequest)
+	if err != nil {
+		return err
+	}
+	b, err := frame.Append(nil)
 	if err != nil {
 		return err
 	}

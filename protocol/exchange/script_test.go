@@ -55,7 +55,12 @@ func (r *raw) sendFrame(m proto.Message) bool { return r.send(mustFrame(r.tb, m)
 
 // mustFrame is a message as a frame, which may be larger than any that is allowed.
 func mustFrame(tb testing.TB, m proto.Message) []byte {
-	b, err := protocol.AppendFrame(nil, m, 4<<20)
+	f, err := protocol.NewFrame(m, 4<<20)
+	if err != nil {
+		tb.Error(err)
+		return nil
+	}
+	b, err := f.Append(nil)
 	if err != nil {
 		tb.Error(err)
 	}

@@ -76,10 +76,14 @@ func (x *session) firstRoom(ctx context.Context) error {
 
 // sendPage queues a page and gives back the room that it does not need.
 func (x *session) sendPage(p page, more bool) error {
-	m := &pb.Reply{Id: p.id, Prefix: uint32(x.cfg.Region.Prefix()), More: more, Body: &pb.Reply_Fetch{Fetch: p.reply}}
-	n := int64(protocol.FrameSize(m))
+	f, err := x.frame(&pb.Reply{Id: p.id, More: more, Body: &pb.Reply_Fetch{Fetch: p.reply}})
+	if err != nil {
+		giveBack(pageRoom, x.visitor.replies, x.gate.replies)
+		return err
+	}
+	n := int64(f.Size())
 	giveBack(pageRoom-n, x.visitor.replies, x.gate.replies)
-	return x.send(m, n, n)
+	return x.send(f, n)
 }
 
 // bucket answers one query in at most left bytes.

@@ -123,9 +123,7 @@ func (x *session) store(ctx context.Context, entries []entry) {
 func (x *session) storeError(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, ErrFull):
-		return err
-	case errors.Is(context.Cause(ctx), errSlow):
-		return &Refusal{Busy, "the disk does not keep up"}
+		return ErrFull
 	case ctx.Err() == nil:
 		x.cfg.Log.Error("merge for a peer", "peer_id", x.peer(), "err", err)
 	}

@@ -49,6 +49,7 @@ type Server struct {
 	cfg   ServerConfig
 	id    libp2p.ID
 	gate  *gate
+	crew  *crew // handles requests
 	board *board
 }
 
@@ -60,7 +61,7 @@ func NewServer(cfg ServerConfig) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{cfg: cfg, id: protocol.ExchangeID(cfg.Door.Network()), gate: newGate(), board: newBoard()}
+	return &Server{cfg: cfg, id: protocol.ExchangeID(cfg.Door.Network()), gate: newGate(), crew: newCrew(), board: newBoard()}
 }
 
 // Run serves until ctx ends. When it returns, every stream has been reset and
@@ -70,6 +71,7 @@ func (s *Server) Run(ctx context.Context) error {
 	<-ctx.Done()
 	s.cfg.Host.RemoveStreamHandler(s.id)
 	s.gate.close()
+	s.crew.end()
 	return nil
 }
 

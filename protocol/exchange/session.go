@@ -29,6 +29,7 @@ type session struct {
 	work    sync.WaitGroup          // requests in work
 	fail    context.CancelCauseFunc // ends the session and says why
 	written chan struct{}           // holds a token after a write
+	until   time.Time               // the write deadline; the writer's own
 }
 
 func newSession(s *Server, stream network.Stream, v *visitor, fail context.CancelCauseFunc) *session {
@@ -59,8 +60,16 @@ func (x *session) run(ctx context.Context) {
 	writer.Wait()
 }
 
+// beforeWrite sets a deadline for a write of n bytes, unless one stands that is
+// not much earlier: setting it costs more than a small write.
 func (x *session) beforeWrite(n int) error {
-	return x.stream.SetWriteDeadline(time.Now().Add(protocol.FrameTime(n)))
+	d := protocol.FrameTime(n)
+	until := time.Now().Add(d)
+	if early := until.Sub(x.until); early >= 0 && early < d/8 {
+		return nil
+	}
+	x.until = until
+	return x.stream.SetWriteDeadline(until)
 }
 
 // afterWrite gives back the room of replies that were sent or never will be.
@@ -92,7 +101,9 @@ func (x *session) read(ctx context.Context) error {
 			}
 			return x.follow(ctx, req.GetId(), f)
 		}
-		x.work.Go(func() {
+		x.work.Add(1)
+		x.crew.do(func() {
+			defer x.work.Done()
 			defer x.finish(room)
 			x.answer(ctx, req)
 		})
@@ -127,10 +138,9 @@ func (x *session) finish(room int64) {
 	giveBack(room, x.room, x.visitor.requests, x.gate.requests)
 }
 
-// answer handles one request. What cannot be answered ends the session.
+// answer handles one request. What cannot be answered ends the session. It has no
+// deadline of its own: who waits for it has, and then hangs up.
 func (x *session) answer(ctx context.Context, req *pb.Request) {
-	ctx, cancel := context.WithTimeoutCause(ctx, protocol.RequestTimeout, errSlow)
-	defer cancel()
 	var err error
 	switch body := req.GetBody().(type) {
 	case *pb.Request_Put:
@@ -147,9 +157,6 @@ func (x *session) answer(ctx context.Context, req *pb.Request) {
 	}
 }
 
-// errSlow is why a request was given up.
-var errSlow = fmt.Errorf("not done in %s", protocol.RequestTimeout)
-
 func (x *session) refuse(ctx context.Context, id uint64, r *Refusal) error {
 	return x.reply(ctx, &pb.Reply{Id: id, Body: &pb.Reply_Refusal{Refusal: r.message()}})
 }
@@ -157,24 +164,33 @@ func (x *session) refuse(ctx context.Context, id uint64, r *Refusal) error {
 // reply queues one frame of an answer once there is room for it. A small one waits
 // for this peer alone to take earlier ones.
 func (x *session) reply(ctx context.Context, m *pb.Reply) error {
-	m.Prefix = uint32(x.cfg.Region.Prefix())
-	n := int64(protocol.FrameSize(m))
+	f, err := x.frame(m)
+	if err != nil {
+		return err
+	}
+	n := int64(f.Size())
 	if n <= protocol.SmallReply {
 		if err := take(ctx, n, x.visitor.replies); err != nil {
 			return err
 		}
-		return x.send(m, 0, n)
+		return x.send(f, 0)
 	}
 	if err := take(ctx, n, x.visitor.replies, x.gate.replies); err != nil {
 		return err
 	}
-	return x.send(m, n, n)
+	return x.send(f, n)
 }
 
-// send queues m, for which room was taken: large of the server's, all of the peer's.
-func (x *session) send(m *pb.Reply, large, all int64) error {
-	if _, _, err := x.out.add(m, protocol.MaxReply, large); err != nil {
-		giveBack(all, x.visitor.replies)
+func (x *session) frame(m *pb.Reply) (protocol.Frame, error) {
+	m.Prefix = uint32(x.cfg.Region.Prefix())
+	return protocol.NewFrame(m, protocol.MaxReply)
+}
+
+// send queues a frame for which room was taken: large of the server's, all of it of
+// the peer's.
+func (x *session) send(f protocol.Frame, large int64) error {
+	if _, err := x.out.add(f, large); err != nil {
+		giveBack(int64(f.Size()), x.visitor.replies)
 		giveBack(large, x.gate.replies)
 		return err
 	}

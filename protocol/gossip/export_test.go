@@ -15,6 +15,7 @@ var MessageID = messageID
 const (
 	MaxRPC         = maxRPC
 	DebtLimit      = debtLimit
+	ChargeEvery    = chargeEvery
 	WatchQueue     = watchQueue
 	MaxBackoff     = maxBackoff
 	MaxIDsAsked    = maxAsked

@@ -23,19 +23,23 @@ const (
 	// its credit, four have it ignored.
 	offenceWeight = 10.0
 
-	// debtLimit is how many posts a mesh peer may take in a row without bringing any. A peer that brings one in ten, far
-	// less than any honest one measured, does so by chance once in 700,000 times.
+	// debtLimit is how many posts a mesh peer may take in a row without bringing any, of those that are charged. A peer
+	// that brings one in ten, far less than any honest one measured, does so by chance once in 700,000 times.
 	debtLimit = 128
+	// chargeEvery is how often a debt may grow: who is late for half a minute on a busy shard is of no use to it, who is
+	// late for a second had a bad second.
+	chargeEvery = 250 * time.Millisecond
 	// repayment is what one post brought pays for: who brings one in 17 never owes anything for long.
 	repayment = 16
 
 	// settling is how long a peer is in the mesh before anything is expected of it.
 	settling = 5 * time.Second
 	// bringWindow is how long after us a peer may have a post and still count as having brought it. Copies that cross
-	// on the way differ by a round trip. A peer that sends everything back within it pays the price of passing it on.
-	bringWindow = 500 * time.Millisecond
+	// on the way differ by a round trip, and on busy nodes by seconds. A peer that sends everything back within it pays
+	// the price of passing it on.
+	bringWindow = 3 * time.Second
 	// settleAfter is when a post is settled, counted from when its verification began.
-	settleAfter = 2 * time.Second
+	settleAfter = 5 * time.Second
 
 	// forgetAfter is how long a debt outlives the place in the mesh.
 	forgetAfter = 10 * time.Minute
@@ -76,9 +80,10 @@ type account struct {
 
 // seat is a peer's place in the mesh of one shard and what it owes there.
 type seat struct {
-	taken time.Time
-	left  time.Time // zero while it is in the mesh
-	debt  int
+	taken   time.Time
+	left    time.Time // zero while it is in the mesh
+	debt    int
+	charged time.Time // when the debt last grew
 }
 
 // arrival is a message whose verification began within settleAfter.

@@ -41,15 +41,16 @@ const (
 	// sendQueue is how many messages may wait to be sent to one peer before pubsub drops the next: at a mesh's ceiling of
 	// some 3,000 a second, a third of a second of not reading.
 	sendQueue = 1024
-	// sendRoom is how many may wait before our own posts wait too. The rest is for what we pass on.
-	sendRoom = sendQueue / 4
+	// sendRoom is how many may wait before our own posts wait too: few, for what waits here waits because the connection
+	// is full, and would only be older when it is heard. The rest is for what we pass on.
+	sendRoom = 64
 	// checkQueue is how many messages may wait to be verified before the next is dropped: at 60 µs each on four cores,
 	// some 60 ms. A dropped one is not remembered as seen, so it is taken when it comes again.
 	checkQueue = 4096
 	// announceAtOnce bounds the announcements between finding room in a queue and standing in it.
 	announceAtOnce = 64
 	// watchQueue is how many posts a watcher may leave waiting before it misses the next.
-	watchQueue = 256
+	watchQueue = 1024
 )
 
 // Times.
@@ -76,6 +77,9 @@ const lazyFrom = 2 << 10
 func parameters() pubsub.GossipSubParams {
 	p := pubsub.DefaultGossipSubParams()
 	p.HeartbeatInterval = heartbeat
+	// Meshes form at once and stay as large as they may be, and every link of a mesh carries every post: eight copies a
+	// node instead of twelve.
+	p.Dlo, p.Dhi = 4, 8
 	// Whoever is not in the mesh is told every id, twice: a peer pruned for taking without giving still gets every post,
 	// only later, and so does one whose mesh links all failed.
 	p.GossipFactor = 1

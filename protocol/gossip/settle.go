@@ -56,8 +56,9 @@ func (l *ledger) settleOne(a *arrival) {
 		return
 	}
 	for p, s := range l.seats[a.shard] {
-		expected := s.left.IsZero() && a.at.Sub(s.taken) >= settling
+		expected := s.left.IsZero() && a.at.Sub(s.taken) >= settling && a.at.Sub(s.charged) >= chargeEvery
 		if expected && !slices.Contains(a.bringers, p) {
+			s.charged = a.at
 			l.owe(p, s, 1)
 		}
 	}

@@ -82,7 +82,7 @@ func TestStanding_freeRider(t *testing.T) {
 		n := 0
 		for ; riders[0].meshSize()+riders[1].meshSize() > 0 && n < 2*len(w.members)*gossip.DebtLimit; n++ {
 			w.announce(w.members[n%6], fmt.Sprint(n), birds)
-			elapse(100 * time.Millisecond)
+			elapse(gossip.ChargeEvery)
 		}
 		for _, f := range riders {
 			if n := f.meshSize(); n != 0 {
@@ -148,8 +148,8 @@ func TestStanding_delivery(t *testing.T) {
 	})
 }
 
-// Whatever a peer did before, once it has taken debtLimit posts that others brought, with time to bring them, without
-// bringing one, it stands below 0; and it stays there for minutes, also if it leaves and comes back.
+// Whatever a peer did before, once it has taken as many posts as the limit of its debt that others brought, not all at
+// once, without bringing one, it stands below 0; and it stays there for minutes, also if it leaves and comes back.
 func TestLedger_neverForwards(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l, now := gossip.NewLedger(), time.Unix(1e9, 0)
@@ -172,7 +172,7 @@ func TestLedger_neverForwards(t *testing.T) {
 		}
 		for range gossip.DebtLimit {
 			deliver(honest)
-			now = now.Add(time.Duration(rapid.IntRange(0, 1000).Draw(t, "ms")) * time.Millisecond)
+			now = now.Add(gossip.ChargeEvery + time.Duration(rapid.IntRange(0, 1000).Draw(t, "ms"))*time.Millisecond)
 		}
 		now = now.Add(gossip.SettleAfter)
 		l.Tick(now)
@@ -210,7 +210,7 @@ func TestLedger_honest(t *testing.T) {
 		}
 		l.Deliver(fmt.Sprint(i), 1, 300, now, by...)
 		l.Deliver(fmt.Sprint("large", i), 2, gossip.LazyFrom, now, other)
-		if now = now.Add(time.Millisecond); i%1000 == 0 {
+		if now = now.Add(gossip.ChargeEvery); i%1000 == 0 {
 			l.Tick(now)
 		}
 		if l.Score(seldom) < 0 || l.Score(large) < 0 || l.Score(late) < 0 {
