@@ -3,6 +3,7 @@ package records_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -65,8 +66,8 @@ func TestDoor_bounded(t *testing.T) {
 		}
 	}
 	remembered := 0
-	for i := len(all) - 1; i >= 0; i-- {
-		r, err := door.Open(all[i], noon)
+	for i, b := range slices.Backward(all) {
+		r, err := door.Open(b, noon)
 		if err != nil {
 			t.Fatal(err)
 		}

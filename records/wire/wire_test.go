@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"testing"
 
@@ -37,7 +38,7 @@ func mustDescribe() protoreflect.MessageDescriptor {
 	self, enum := ".t.Everything", ".t.Enum"
 	field := func(num int32, k kind, label descriptorpb.FieldDescriptorProto_Label) *descriptorpb.FieldDescriptorProto {
 		f := &descriptorpb.FieldDescriptorProto{
-			Name: proto.String("f" + string(rune('0'+num/10)) + string(rune('0'+num%10))), Number: &num, Type: &k, Label: &label,
+			Name: proto.String(fmt.Sprintf("f%d", num)), Number: &num, Type: &k, Label: &label,
 		}
 		switch k {
 		case descriptorpb.FieldDescriptorProto_TYPE_MESSAGE:
