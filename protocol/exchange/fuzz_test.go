@@ -52,6 +52,7 @@ func FuzzServer(f *testing.F) {
 				_ = stream.Reset()
 			}
 		}
+		stop() // nothing is merged any more
 		for place := range store.states {
 			b, err := store.Bucket(newest(place, 64))
 			if err != nil {
