@@ -16,6 +16,9 @@ import (
 // are carried down.
 const maxOnTheWay = 64
 
+// maxDamage is how much damage one call sees to.
+const maxDamage = 1000
+
 // Bucket answers a query about a place; for a place of which nothing is here, an
 // empty bucket. Witnesses are newest first, and among them is what is still on
 // its way down. A limit of 0 reads the witnesses and no other record.
@@ -28,17 +31,16 @@ func (s *Store) Bucket(q records.Query) (records.Bucket, error) {
 	for {
 		b, found, err := s.bucket(q, at)
 		if err != nil {
-			return records.Bucket{Place: q.Place}, errors.Join(append(damage, fmt.Errorf("read bucket of %s: %w", q.Place, err))...)
+			return b, errors.Join(append(damage, fmt.Errorf("read bucket of %s: %w", q.Place, err))...)
 		}
-		if len(found) == 0 {
-			return b, errors.Join(damage...)
-		}
-		var aside []unreadable
 		for _, f := range found {
 			damage = append(damage, &CorruptError{Key: f.pos.Key, Place: q.Place, Err: f.err})
-			aside = append(aside, unreadable{at, f.pos})
 		}
-		if err := s.quarantine(context.Background(), aside); err != nil {
+		// What is met here is gone when asked again, unless it cannot be put aside.
+		if len(found) == 0 || len(damage) > maxDamage {
+			return b, errors.Join(damage...)
+		}
+		if err := s.quarantine(context.Background(), at, found); err != nil {
 			return b, errors.Join(append(damage, err)...)
 		}
 	}

@@ -47,17 +47,11 @@ func (g *group) putAside(key records.ItemKey, it *item, found []byte) error {
 	return nil
 }
 
-// An unreadable entry is one whose record was missing or damaged when read.
-type unreadable struct {
-	at  records.Coordinate
-	pos records.Position
-}
-
-// quarantine puts aside what a read came upon.
-func (s *Store) quarantine(ctx context.Context, found []unreadable) error {
+// quarantine puts aside what a read of a place came upon.
+func (s *Store) quarantine(ctx context.Context, at records.Coordinate, found []bad) error {
 	return s.do(ctx, func(g *group) error {
-		for _, u := range found {
-			if err := g.quarantine(u); err != nil {
+		for _, f := range found {
+			if err := g.quarantine(at, f.pos); err != nil {
 				return err
 			}
 		}
@@ -65,24 +59,24 @@ func (s *Store) quarantine(ctx context.Context, found []unreadable) error {
 	})
 }
 
-func (g *group) quarantine(u unreadable) error {
-	s, err := g.loadedShelf(u.at)
+func (g *group) quarantine(at records.Coordinate, pos records.Position) error {
+	s, err := g.loadedShelf(at)
 	if err != nil {
 		return err
 	}
-	it, err := g.item(u.pos.Key)
+	it, err := g.item(pos.Key)
 	if err != nil {
 		return err
 	}
-	if _, found := s.entryAt(u.pos); !found || it.stands(u.at) {
+	if _, found := s.entryAt(pos); !found || it.stands(at) {
 		return nil // seen to already, or merged again
 	}
 	if it.held() != nil { // but it does not know that it stands here
-		if err := g.putAside(u.pos.Key, it, it.record.Bytes()); err != nil {
+		if err := g.putAside(pos.Key, it, it.record.Bytes()); err != nil {
 			return err
 		}
 	}
-	g.drop(s, u.pos)
+	g.drop(s, pos)
 	return nil
 }
 

@@ -141,6 +141,12 @@ func TestMerge_damagedInTheWay(t *testing.T) {
 					damage = func(v []byte) []byte { v[2+32] ^= 1; return v }
 				}
 				harm(t, m, rs[which].ItemKey(), damage)
+				if which%2 == 0 { // met by a read first, else by the merge
+					_, _ = s.Bucket(records.Query{Place: putsAt(level, rs[0])[0].Place, Before: records.Newest, Limit: 9})
+					if err := datastore.AuditIndexes(s); err != nil {
+						t.Fatal(err)
+					}
+				}
 				earlier := w.post(author(1), epoch+1000, "earlier than all")
 				mergeAll(t, s, putsAt(level, earlier))
 				mergeAll(t, s, putsAt(level, rs...))

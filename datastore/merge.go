@@ -191,7 +191,8 @@ func (g *group) place(s *shelf, it *item) (records.Outcome, error) {
 	return g.displace(s, it, e)
 }
 
-// testify makes the thing its child's witness if it is the smallest there.
+// testify makes the thing its child's witness if it is the smallest there. One
+// that is on its way down never is: when a witness goes, elect sees to that.
 func (g *group) testify(s *shelf, it *item, e entry) (records.Outcome, error) {
 	out := records.Outcome{Status: records.Below, Bound: s.bound()}
 	e.child = s.place.ChildFor(it.record).Coordinate()
@@ -211,9 +212,6 @@ func (g *group) testify(s *shelf, it *item, e entry) (records.Outcome, error) {
 		g.demote(s, w)
 	}
 	e.role = witness
-	if was, found := s.entryAt(e.pos); found {
-		e.role |= was.role
-	}
 	g.add(s, it, e)
 	return out, nil
 }
