@@ -136,7 +136,7 @@ func TestWalk_unsteadyTraffic(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	hours := func(n records.Millis) records.Millis { return n * day / 24 }
 	second := 86_400.
-	six := poisson(rng, 0, hours(6), second)
+	six, odd := poisson(rng, 0, hours(6), second), hours(2)+23*60_000+17_000 // a time that ends no slot
 	burst := func(end records.Millis) (times []records.Millis) {
 		for _, at := range six {
 			times = append(times, end-hours(6)+at)
@@ -155,8 +155,9 @@ func TestWalk_unsteadyTraffic(t *testing.T) {
 		{"a post a year", 3, 0, [][]records.Millis{poisson(rng, now-40*336*day, now, 1./336)}},
 		{"1 a second for six hours, at once", 2, 0, [][]records.Millis{burst(now)}},
 		{"the same after 5 a day", 2, 0, [][]records.Millis{poisson(rng, now-60*day, now-hours(6), 5), burst(now)}},
-		{"the same three days later", 6, 3 * day, [][]records.Millis{burst(now - 3*day)}},
-		{"the same a year later", 6, 340 * day, [][]records.Millis{burst(now - 340*day)}},
+		{"the same two hours later", 4, odd, [][]records.Millis{burst(now - odd)}},
+		{"the same three days later", 5, 3*day + odd, [][]records.Millis{burst(now - 3*day - odd)}},
+		{"the same a year later", 7, 340*day + odd, [][]records.Millis{burst(now - 340*day - odd)}},
 		{"by day alone, 300 a day", 3, 0, [][]records.Millis{daytime(poisson(rng, now-40*day, now, 600))}},
 		{"1,000 in a minute, at once", 4, 0, [][]records.Millis{poisson(rng, now-60_000, now, 1000*1440)}},
 	} {

@@ -214,6 +214,34 @@ func TestWalk_expired(t *testing.T) {
 	}
 }
 
+// Where a bucket's page shows too little, because what it holds expired or its
+// holder cut it short, the walk goes on further back in the same bucket.
+func TestWalk_continued(t *testing.T) {
+	author, now := person(0).User(), records.MillisOf(noon)
+	root := records.UserPlace(author)
+	tr := newTree(testNet)
+	for i := range records.Millis(60) {
+		d := draftPost(t, int(i), now-i*1000, records.PostHead{})
+		if i < 50 {
+			d.Expires = d.Created + 1
+		}
+		tr.put(root, forge(t, testNet, author, d))
+	}
+	if out := tr.read(root, records.Newest, now, 5); len(out.page.Records) != 5 || out.rounds < 3 {
+		t.Errorf("behind what expired: %d records in %d rounds", len(out.page.Records), out.rounds)
+	}
+	w := records.NewWalk(testNet, root, records.Newest, now-59_000, 60)
+	for queries := w.Ask(); len(queries) > 0; queries = w.Ask() {
+		for _, q := range queries {
+			q.Limit = min(q.Limit, 7)
+			w.Answer(tr.bucket(q))
+		}
+	}
+	if page := w.Page(); len(page.Records) != 60 || len(page.Gaps) > 0 {
+		t.Errorf("seven at a time: %d records", len(page.Records))
+	}
+}
+
 // The newest version is shown, wherever older ones are left over.
 func TestWalk_newestVersion(t *testing.T) {
 	author, now := person(0).User(), records.MillisOf(noon)
