@@ -1,11 +1,13 @@
 package datastore_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/starling-social/starling/datastore"
@@ -55,6 +57,40 @@ func TestBucket_damagedRecord(t *testing.T) {
 				}
 				remend(t, s, puts[8:10])
 			})
+		})
+	}
+}
+
+// A record that the disk does not even give is treated like any other damage,
+// whoever comes upon it first, and is stored again when it comes.
+func TestMerge_unreadableRecord(t *testing.T) {
+	for _, first := range []string{"bucket", "record", "merge"} {
+		t.Run(first, func(t *testing.T) {
+			rs := newWriter(t, network(t)).posts(10)
+			puts := putsAt(levelHour, rs...)
+			var bad atomic.Bool
+			s := closing(t, openOn(t, &datastore.Hooked{KV: datastore.NewMemoryKV(), OnGet: func(key []byte) error {
+				if bad.Load() && bytes.Equal(key, datastore.RecordKey(rs[4].ItemKey())) {
+					return fmt.Errorf("%w: checksum of a block", datastore.ErrCorrupt)
+				}
+				return nil
+			}}, network(t)))
+			mergeAll(t, s, puts)
+			bad.Store(true)
+			switch first {
+			case "bucket":
+				b, err := s.Bucket(records.Query{Place: puts[8].Place, Before: records.Newest, Limit: 64})
+				if !errors.Is(err, datastore.ErrCorrupt) || len(b.Records) != 9 {
+					t.Fatalf("got %s, %v", bucket(b), err)
+				}
+			case "record":
+				if _, err := s.Record(rs[4].ItemKey()); !errors.Is(err, datastore.ErrCorrupt) {
+					t.Fatalf("got %v", err)
+				}
+			}
+			mergeAll(t, s, puts[8:10])
+			bad.Store(false)
+			remend(t, s, puts[8:10])
 		})
 	}
 }

@@ -57,6 +57,7 @@ func BareOptions() *pebble.Options {
 type Hooked struct {
 	KV
 	OnSnapshot func()
+	OnGet      func(key []byte) error
 	OnApply    func(apply func() (func() error, error)) (func() error, error)
 	OnClose    func() error
 }
@@ -65,7 +66,23 @@ func (h *Hooked) snapshot() (snapshot, error) {
 	if h.OnSnapshot != nil {
 		h.OnSnapshot()
 	}
-	return h.KV.snapshot()
+	v, err := h.KV.snapshot()
+	if err != nil || h.OnGet == nil {
+		return v, err
+	}
+	return hookedSnapshot{v, h.OnGet}, nil
+}
+
+type hookedSnapshot struct {
+	snapshot
+	onGet func(key []byte) error
+}
+
+func (h hookedSnapshot) get(key []byte) ([]byte, error) {
+	if err := h.onGet(key); err != nil {
+		return nil, err
+	}
+	return h.snapshot.get(key)
 }
 
 func (h *Hooked) apply(b *batch) (func() error, error) {
