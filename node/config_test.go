@@ -21,8 +21,10 @@ func testConfig(t *testing.T) node.Config {
 	}
 	c := node.Default()
 	c.DataDir, c.Network, c.Identity, c.Person = dir, network, keys.Node, keys.Person
-	c.Listen = []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0/ws", "/ip4/127.0.0.1/udp/0/quic-v1",
-		"/ip4/127.0.0.1/udp/0/quic-v1/webtransport", "/ip4/127.0.0.1/udp/0/webrtc-direct"}
+	c.Listen = []string{
+		"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0/ws", "/ip4/127.0.0.1/udp/0/quic-v1",
+		"/ip4/127.0.0.1/udp/0/quic-v1/webtransport", "/ip4/127.0.0.1/udp/0/webrtc-direct",
+	}
 	c.PortMap, c.AutoNAT, c.HolePunch, c.RelayService, c.RelayClient = false, false, false, false, false
 	return c
 }
