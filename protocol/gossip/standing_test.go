@@ -202,7 +202,6 @@ func TestLedger_honest(t *testing.T) {
 	l.Graft(seldom, 1, now)
 	l.Graft(large, 2, now)
 	now = now.Add(gossip.SettlingInMesh)
-	l.Graft(late, 1, now)
 	for i := range 5000 {
 		by := []peer.ID{other}
 		if i%10 == 9 {
@@ -210,7 +209,8 @@ func TestLedger_honest(t *testing.T) {
 		}
 		l.Deliver(fmt.Sprint(i), 1, 300, now, by...)
 		l.Deliver(fmt.Sprint("large", i), 2, gossip.LazyFrom, now, other)
-		if now = now.Add(gossip.ChargeEvery); i%1000 == 0 {
+		if now = now.Add(gossip.ChargeEvery); i%16 == 0 { // 4 s
+			l.Graft(late, 1, now)
 			l.Tick(now)
 		}
 		if l.Score(seldom) < 0 || l.Score(large) < 0 || l.Score(late) < 0 {
