@@ -95,10 +95,8 @@ func options(lock *pebble.Lock, faults *faultLog) *pebble.Options {
 		MemTableSize:       memTable,
 		Logger:             faults,
 		EventListener: &pebble.EventListener{
-			BackgroundError: func(err error) { faults.log.Warn("store background work failed", "error", err) },
-			DataCorruption: func(i pebble.DataCorruptionInfo) {
-				faults.log.Error("store is damaged", "error", i.Details, "file", i.Path)
-			},
+			BackgroundError: faults.background,
+			DataCorruption:  faults.corruption,
 		},
 	}
 	for i := range o.Levels {
