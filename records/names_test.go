@@ -136,7 +136,11 @@ func TestNormalizeTag_idempotent(t *testing.T) {
 
 // Every character by itself: what it becomes stays what it is.
 func TestNormalizeTag_everyCharacter(t *testing.T) {
-	for r := rune(0); r <= unicode.MaxRune; r++ {
+	step := rune(1)
+	if testing.Short() {
+		step = 11
+	}
+	for r := rune(0); r <= unicode.MaxRune; r += step {
 		tag, err := records.NormalizeTag(string(r))
 		if err != nil || !utf8.ValidRune(r) {
 			continue

@@ -95,9 +95,9 @@ func (c *costs) log(t testing.TB, what string) {
 // Steady traffic takes two rounds to 50 posts however dense it is: the newest
 // page at any moment, and a page from any cursor.
 func TestWalk_steadyTraffic(t *testing.T) {
-	trials := 100
+	trials, shorter := 100, records.Millis(1)
 	if testing.Short() {
-		trials = 20
+		trials, shorter = 20, 4
 	}
 	now := records.MillisOf(noon)
 	for _, c := range []struct {
@@ -107,6 +107,7 @@ func TestWalk_steadyTraffic(t *testing.T) {
 	}{
 		{"10 a day", 10, 120}, {"30 a day", 30, 90}, {"100 a day", 100, 60}, {"1,000 a day", 1000, 35}, {"100,000 a month", 100_000. / 28, 32},
 	} {
+		c.days /= shorter
 		rng := rand.New(rand.NewPCG(1, 2))
 		s := newStream(t, poisson(rng, now-c.days*day, now, c.perDay))
 		var newest, cursor costs
@@ -136,10 +137,14 @@ func TestWalk_unsteadyTraffic(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	hours := func(n records.Millis) records.Millis { return n * day / 24 }
 	second := 86_400.
-	six, odd := poisson(rng, 0, hours(6), second), hours(2)+23*60_000+17_000 // a time that ends no slot
+	long, odd := hours(6), hours(2)+23*60_000+17_000 // a time that ends no slot
+	if testing.Short() {
+		long = hours(1)
+	}
+	posts := poisson(rng, 0, long, second)
 	burst := func(end records.Millis) (times []records.Millis) {
-		for _, at := range six {
-			times = append(times, end-hours(6)+at)
+		for _, at := range posts {
+			times = append(times, end-long+at)
 		}
 		return times
 	}
@@ -155,7 +160,7 @@ func TestWalk_unsteadyTraffic(t *testing.T) {
 		{"a post a year", 3, 0, [][]records.Millis{poisson(rng, now-40*336*day, now, 1./336)}},
 		{"1 a second for six hours, at once", 2, 0, [][]records.Millis{burst(now)}},
 		{"the same after 5 a day", 2, 0, [][]records.Millis{poisson(rng, now-60*day, now-hours(6), 5), burst(now)}},
-		{"the same two hours later", 4, odd, [][]records.Millis{burst(now - odd)}},
+		{"the same two hours later", 5, odd, [][]records.Millis{burst(now - odd)}},
 		{"the same three days later", 5, 3*day + odd, [][]records.Millis{burst(now - 3*day - odd)}},
 		{"the same a year later", 7, 340*day + odd, [][]records.Millis{burst(now - 340*day - odd)}},
 		{"by day alone, 300 a day", 3, 0, [][]records.Millis{daytime(poisson(rng, now-40*day, now, 600))}},
