@@ -214,17 +214,18 @@ func (g *group) writeShelf(s *shelf) {
 	for pos, c := range s.changes {
 		g.writeEntry(s.at, pos, c)
 	}
-	size := int64(headKeySize + len(s.value()))
+	value := s.value()
+	size := int64(headKeySize + len(value)) // the same as before: only the numbers in it change
 	if s.stored {
 		g.stats.Places--
-		g.stats.Bytes -= size // the same as before: only the numbers in it change
+		g.stats.Bytes -= size
 	}
 	s.clean()
 	if !s.stored {
 		g.batch.remove(headKey(s.at))
 		return
 	}
-	g.batch.set(headKey(s.at), s.value())
+	g.batch.set(headKey(s.at), value)
 	g.stats.Places++
 	g.stats.Bytes += size
 }

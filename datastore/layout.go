@@ -143,9 +143,10 @@ type head struct {
 }
 
 func (h head) value() []byte {
-	v := appendFingerprint(nil, h.sum)
+	place := h.place.Bytes()
+	v := appendFingerprint(make([]byte, 0, fingerprintSize+2+len(place)), h.sum)
 	v = binary.BigEndian.AppendUint16(v, uint16(h.bucket))
-	return append(v, h.place.Bytes()...)
+	return append(v, place...)
 }
 
 func parseHead(v []byte) (head, error) {
