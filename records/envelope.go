@@ -85,12 +85,18 @@ func uvarintLen(v uint64) int {
 func sealEnvelope(n Network, k Key, payload []byte) []byte {
 	signer := k.User()
 	payloadType := typePrefix + n.ID()
-	b := make([]byte, 0, len(keyHeader)+len(signer)+2+len(payloadType)+4+len(payload)+2+ed25519.SignatureSize)
+	b := make([]byte, 0, envelopeSize(n, len(payload)))
 	b = append(append(b, keyHeader...), signer[:]...)
 	b = append(appendUvarint(append(b, fieldType), len(payloadType)), payloadType...)
 	b = append(appendUvarint(append(b, fieldPayload), len(payload)), payload...)
 	b = append(appendUvarint(append(b, fieldSignature), ed25519.SignatureSize), ed25519.Sign(k.private, signed(n, payload))...)
 	return b
+}
+
+// envelopeSize is how long the envelope of a payload is.
+func envelopeSize(n Network, payload int) int {
+	field := func(length int) int { return 1 + uvarintLen(uint64(length)) + length }
+	return len(keyHeader) + ed25519.PublicKeySize + field(len(typePrefix)+len(n.ID())) + field(payload) + field(ed25519.SignatureSize)
 }
 
 func appendUvarint(b []byte, n int) []byte { return binary.AppendUvarint(b, uint64(n)) }

@@ -86,6 +86,9 @@ const MaxPlaces = 8
 func (PostHead) Kind() Kind { return KindPost }
 
 func (h PostHead) check(author User) error {
+	if n := h.places(author); n > MaxPlaces {
+		return fmt.Errorf("%w: %d places, at most %d", ErrMalformed, n, MaxPlaces)
+	}
 	for i, t := range h.Tags {
 		if !t.normal() {
 			return fmt.Errorf("%w: tag %.64q is not normalised", ErrMalformed, string(t))
@@ -101,9 +104,6 @@ func (h PostHead) check(author User) error {
 	}
 	if (h.Root == nil) != (h.Parent == nil) {
 		return fmt.Errorf("%w: a reply names both its thread and its parent", ErrMalformed)
-	}
-	if n := h.places(author); n > MaxPlaces {
-		return fmt.Errorf("%w: %d places, at most %d", ErrMalformed, n, MaxPlaces)
 	}
 	return nil
 }

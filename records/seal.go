@@ -74,13 +74,13 @@ func Seal(ctx context.Context, n Network, s Signer, d Draft) (*Record, error) {
 	if err := entitled(n, s.Author, s.Key.User(), cert); err != nil {
 		return nil, fmt.Errorf("seal %s: %w", d.Head.Kind(), err)
 	}
+	if size := envelopeSize(n, len(payload)); size > MaxRecord {
+		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, size)
+	}
 	if err := prove(ctx, n, payload, n.WorkBits(len(payload), placesOf(r.head, s.Author))); err != nil {
 		return nil, err
 	}
 	b := sealEnvelope(n, s.Key, payload)
-	if len(b) > MaxRecord {
-		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(b))
-	}
 	r.bytes, r.id, r.digest = b, recordID(n, payload), DigestOf(b)
 	return r, nil
 }

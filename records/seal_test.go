@@ -60,6 +60,24 @@ func TestSeal_refuses(t *testing.T) {
 	}
 }
 
+// What is too large for a record is refused before a second is spent on its work;
+// the largest that fits is not.
+func TestSeal_tooLarge(t *testing.T) {
+	profile := func(body int) records.Draft {
+		return records.Draft{Head: records.RegisterHead{Name: "profile"}, Body: make([]byte, body)}
+	}
+	room := records.MaxRecord - len(seal(t, testNet, person(0), profile(4000)).Bytes()) + 4000
+	if got := len(seal(t, testNet, person(0), profile(room)).Bytes()); got != records.MaxRecord {
+		t.Errorf("%d bytes, want %d", got, records.MaxRecord)
+	}
+	endless := workNetwork(t, 40)
+	for _, body := range []int{room + 1, 1 << 20} {
+		if _, err := records.Seal(t.Context(), endless, records.AuthorSigner(person(0)), profile(body)); !errors.Is(err, records.ErrTooLarge) {
+			t.Errorf("body of %d bytes: %v", body, err)
+		}
+	}
+}
+
 // Facets are looked at before a draft is made, those of Go's negative numbers too.
 func TestNewPost_refuses(t *testing.T) {
 	for name, body := range map[string]records.PostBody{
