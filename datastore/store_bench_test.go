@@ -3,6 +3,7 @@ package datastore_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -121,7 +122,8 @@ func BenchmarkMerge_one(b *testing.B) {
 // 64 callers with one record at a time, beside 64 callers of Pebble, which groups
 // their syncs too, and beside one caller who has 64 records at hand for each batch.
 func BenchmarkMerge_groups(b *testing.B) {
-	s, db, db64 := openIn(b, b.TempDir()), openBare(b), openBare(b)
+	dir := b.TempDir()
+	s, db, db64 := openIn(b, dir), openBare(b), openBare(b)
 	puts := benchPosts(b, b.N)
 	b.ResetTimer()
 	inTurns(b, 2048, way{"merge", func(from, to int) {
@@ -133,7 +135,31 @@ func BenchmarkMerge_groups(b *testing.B) {
 			bareBatch(b, db64, puts[i:min(i+64, to)])
 		}
 	}})
-	b.ReportMetric(float64(s.Stats().Bytes)/float64(s.Stats().Records), "B/record")
+	reportSizes(b, s, dir, puts)
+}
+
+// reportSizes tells what a record takes: its own bytes, keys and values of the
+// store in all, and files.
+func reportSizes(b *testing.B, s *datastore.Store, dir string, puts []records.Put) {
+	own, files := 0, int64(0)
+	for _, p := range puts {
+		own += len(p.Record.Bytes())
+	}
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, f := range list {
+		if info, err := f.Info(); err == nil {
+			files += info.Size()
+		}
+	}
+	b.ReportMetric(float64(own)/float64(len(puts)), "own-B/record")
+	b.ReportMetric(float64(s.Stats().Bytes)/float64(s.Stats().Records), "stored-B/record")
+	b.ReportMetric(float64(files)/float64(len(puts)), "file-B/record")
 }
 
 // A bucket of 64 posts beside what it stands on, a scan of 64 entries and the
