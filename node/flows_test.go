@@ -101,7 +101,10 @@ func TestEdit_andDelete(t *testing.T) {
 // Many writers fill a hashtag's month several times over at once; nothing is lost
 // on the way down, and every page is in order.
 func TestPublish_busyTag(t *testing.T) {
-	const posts = 400
+	posts := 400
+	if smaller() {
+		posts = 120 // still twice what a bucket holds
+	}
 	simulate(t, nodetest.Config{Nodes: 16, Links: nodetest.LinksConfig{Seed: 3}}, func(ctx context.Context, net *nodetest.Network) {
 		var g errgroup.Group
 		g.SetLimit(32)
@@ -185,7 +188,11 @@ func TestWatch_growingNetwork(t *testing.T) {
 				return err
 			})
 		}
-		for range 25 {
+		newcomers := 25
+		if smaller() {
+			newcomers = 11
+		}
+		for range newcomers {
 			net.Start()
 		}
 		net.WaitReady()
@@ -272,8 +279,8 @@ func TestPublish_refusals(t *testing.T) {
 // A hundred nodes join, publish, read and watch.
 func TestNetwork_hundred(t *testing.T) {
 	nodes := 100
-	if testing.Short() || raceEnabled {
-		nodes = 30
+	if smaller() {
+		nodes = 15
 	}
 	simulate(t, nodetest.Config{Nodes: nodes, Links: nodetest.LinksConfig{Seed: 8}}, func(ctx context.Context, net *nodetest.Network) {
 		var watchers errgroup.Group

@@ -25,6 +25,10 @@ func simulate(t *testing.T, c nodetest.Config, scenario func(ctx context.Context
 	})
 }
 
+// smaller tells whether simulated networks should be: under the race detector one
+// takes ten times as long.
+func smaller() bool { return testing.Short() || raceEnabled }
+
 func publish(ctx context.Context, t *testing.T, x *nodetest.Node, d node.Draft) *records.Record {
 	t.Helper()
 	receipt, err := x.Publish(ctx, d)

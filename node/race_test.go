@@ -2,6 +2,5 @@
 
 package node_test
 
-// raceEnabled makes simulated networks smaller under the race detector, which
-// takes ten times as long.
+// raceEnabled tells that the race detector is on.
 const raceEnabled = true
