@@ -48,7 +48,8 @@ type world struct {
 	hosts   []host.Host // of members and others, by their node on the links
 	random  *rand.Rand
 
-	// relays are the numbers of the members that relay a shard; default: everybody relays everything.
+	mu     sync.Mutex // protects all below, which members ask for
+	ids    []peer.ID  // of members
 	relays func(shard byte) []int
 }
 
@@ -94,6 +95,14 @@ func (w *world) end() {
 	elapse(time.Minute) // for what is under way
 }
 
+// size is how large a scenario is: smaller under -short, as with the race detector.
+func size(full, short int) int {
+	if testing.Short() {
+		return short
+	}
+	return full
+}
+
 // elapse lets virtual time pass, and everything happen that happens by then.
 func elapse(d time.Duration) {
 	<-time.NewTimer(d).C
@@ -114,6 +123,22 @@ func nodeKey(n int) crypto.PrivKey {
 	return k
 }
 
+// relayed says which members relay a shard, by their numbers. By default everybody relays everything.
+func (w *world) relayed(by func(shard byte) []int) {
+	w.mu.Lock()
+	w.relays = by
+	w.mu.Unlock()
+	for n, m := range w.members {
+		m.SetRelayed(func(shard byte) bool { return w.doesRelay(n, shard) })
+	}
+}
+
+func (w *world) doesRelay(n int, shard byte) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.relays == nil || slices.Contains(w.relays(shard), n)
+}
+
 // host starts a bare host on the next free node of the links.
 func (w *world) host() host.Host {
 	w.Helper()
@@ -123,7 +148,7 @@ func (w *world) host() host.Host {
 	return h
 }
 
-// add starts n members that know of each other's addresses and are not connected. They relay what w.relays says.
+// add starts n members that know of each other's addresses and are not connected. They relay what w.relayed says.
 func (w *world) add(n int, change ...func(*gossip.Config)) {
 	w.Helper()
 	for range n {
@@ -132,7 +157,6 @@ func (w *world) add(n int, change ...func(*gossip.Config)) {
 	for _, m := range w.members {
 		w.introduce(m.host)
 	}
-	w.rering()
 	synctest.Wait()
 }
 
@@ -168,23 +192,23 @@ func (w *world) addOne(change ...func(*gossip.Config)) {
 		}
 	})
 	w.members = append(w.members, &member{Gossip: g, host: h, author: records.KeyFromSeed(seed(n)), stop: stop})
-}
-
-// rering has every member relay what w.relays says now.
-func (w *world) rering() {
-	for n, m := range w.members {
-		m.SetRelayed(func(shard byte) bool { return w.relays == nil || slices.Contains(w.relays(shard), n) })
-	}
+	w.mu.Lock()
+	w.ids = append(w.ids, h.ID())
+	w.mu.Unlock()
+	g.SetRelayed(func(shard byte) bool { return w.doesRelay(n, shard) })
 }
 
 func (w *world) relaysAt(at records.Coordinate) (peers []peer.ID) {
+	w.mu.Lock()
+	ids := slices.Clone(w.ids)
+	w.mu.Unlock()
 	for shard := range protocol.Shards {
 		if protocol.ShardCoordinate(w.network, byte(shard)) != at {
 			continue
 		}
-		for n, m := range w.members {
-			if w.relays == nil || slices.Contains(w.relays(byte(shard)), n) {
-				peers = append(peers, m.host.ID())
+		for n, id := range ids {
+			if w.doesRelay(n, byte(shard)) {
+				peers = append(peers, id)
 			}
 		}
 	}

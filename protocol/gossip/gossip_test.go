@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,8 +23,9 @@ import (
 // Forty nodes, each connected to about six others; posts by ten of them reach everybody, each exactly once.
 func TestGossip_everybodyHearsOnce(t *testing.T) {
 	inWorld(t, nodetest.LinksConfig{Seed: 1}, func(w *world) {
-		w.relays = only(40, birds)
-		w.add(40)
+		n := size(40, 16)
+		w.relayed(only(n, birds))
+		w.add(n, func(c *gossip.Config) { c.PeersPerIP = 8 })
 		w.weave(2)
 		var ears []*ear
 		for _, m := range w.members {
@@ -41,7 +43,7 @@ func TestGossip_everybodyHearsOnce(t *testing.T) {
 // A post with tags of three shards, watched under two of its tags and announced by two nodes, is heard once.
 func TestGossip_oncePerSubscription(t *testing.T) {
 	inWorld(t, nodetest.LinksConfig{}, func(w *world) {
-		w.relays = only(4, birds, stones)
+		w.relayed(only(4, birds, stones))
 		w.add(4)
 		w.weave(1)
 		all := w.listen(w.members[2], birds, fish, stones)
@@ -62,7 +64,7 @@ func TestGossip_oncePerSubscription(t *testing.T) {
 // Two tags share a shard. Who watches one does not hear the other, nor the same post twice.
 func TestGossip_oneTagOfAShard(t *testing.T) {
 	inWorld(t, nodetest.LinksConfig{}, func(w *world) {
-		w.relays = only(3, birds)
+		w.relayed(only(3, birds))
 		w.add(3)
 		w.weave(1)
 		onBirds, onFish := w.listen(w.members[1], birds), w.listen(w.members[1], fish)
@@ -79,7 +81,7 @@ func TestGossip_oneTagOfAShard(t *testing.T) {
 func TestGossip_throughRelays(t *testing.T) {
 	inWorld(t, nodetest.LinksConfig{}, func(w *world) {
 		relays := []int{2, 3, 4, 5, 6, 7, 8, 9}
-		w.relays = func(byte) []int { return relays }
+		w.relayed(func(byte) []int { return relays })
 		w.add(10)
 		elapse(3 * time.Second) // the relays find each other
 		author, watcher := w.members[0], w.members[1]
@@ -93,13 +95,17 @@ func TestGossip_throughRelays(t *testing.T) {
 		elapse(exchangeTime)
 		wantOnce(w, []*ear{e}, posts)
 
+		var dead []int
 		for n, m := range w.members { // all that the watcher chose
 			if m.host.Network().Connectedness(watcher.host.ID()) == network.Connected {
 				w.links.Kill(n)
 				m.stop()
-				relays = slices.DeleteFunc(relays, func(r int) bool { return r == n })
+				dead = append(dead, n)
 			}
 		}
+		w.relayed(func(byte) []int {
+			return slices.DeleteFunc(slices.Clone(relays), func(r int) bool { return slices.Contains(dead, r) })
+		})
 		elapse(time.Minute)
 		posts = append(posts, w.announce(author, "two", birds))
 		elapse(5 * time.Second)
@@ -110,7 +116,7 @@ func TestGossip_throughRelays(t *testing.T) {
 // When no relay of a shard answers, the author is told, and when one does it works. Alone there is nobody to tell.
 func TestGossip_unreached(t *testing.T) {
 	inWorld(t, nodetest.LinksConfig{}, func(w *world) {
-		w.relays = func(byte) []int { return []int{1} }
+		w.relayed(func(byte) []int { return []int{1} })
 		w.add(3)
 		w.links.Partition([]int{0}, []int{1, 2})
 		r := w.post(w.members[0], "anybody?", birds)
@@ -146,13 +152,12 @@ func TestGossip_relaysByPrefix(t *testing.T) {
 			}
 		}
 		mine := protocol.ShardOf(birds) % 2
-		w.relays = func(shard byte) []int { // even shards to even nodes, odd ones to odd nodes
+		w.relayed(func(shard byte) []int { // even shards to even nodes, odd ones to odd nodes
 			if shard%2 == 0 {
 				return []int{0, 2, 4, 6}
 			}
 			return []int{1, 3, 5, 7}
-		}
-		w.rering()
+		})
 		elapse(5 * time.Second)
 		for _, m := range w.members {
 			if s := m.Stats(); s.Relayed != protocol.Shards/2 {
@@ -180,8 +185,9 @@ func TestGossip_lossAndDeath(t *testing.T) {
 		return nodetest.Link{Latency: 20 * time.Millisecond, Jitter: 10 * time.Millisecond, Loss: 0.05}
 	}
 	inWorld(t, nodetest.LinksConfig{Seed: 3, Link: lossy}, func(w *world) {
-		const n, dead = 36, 12
-		w.relays = only(n, birds)
+		n := size(36, 15)
+		dead := n / 3
+		w.relayed(only(n, birds))
 		w.add(n)
 		w.weave(3)
 		var ears []*ear
@@ -189,7 +195,7 @@ func TestGossip_lossAndDeath(t *testing.T) {
 			ears = append(ears, w.listen(m, birds))
 		}
 		var posts []*records.Record
-		for i := range 60 {
+		for i := range size(60, 30) {
 			posts = append(posts, w.announce(w.members[dead+i%(n-dead)], fmt.Sprint(i), birds))
 			elapse(200 * time.Millisecond)
 			if i == 20 {
@@ -208,7 +214,7 @@ func TestGossip_lossAndDeath(t *testing.T) {
 // what comes later; nobody else notices.
 func TestGossip_gap(t *testing.T) {
 	inWorld(t, nodetest.LinksConfig{}, func(w *world) {
-		w.relays = only(2, birds)
+		w.relayed(only(2, birds))
 		w.add(2)
 		w.weave(0)
 		slow, err := w.members[1].Subscribe(w.Context(), birds)
@@ -250,7 +256,7 @@ func TestGossip_gap(t *testing.T) {
 // The last subscription to a shard takes the node off it.
 func TestGossip_unsubscribes(t *testing.T) {
 	inWorld(t, nodetest.LinksConfig{}, func(w *world) {
-		w.relays = func(byte) []int { return []int{0, 1, 2} }
+		w.relayed(func(byte) []int { return []int{0, 1, 2} })
 		w.add(4)
 		w.weave(2)
 		m := w.members[3]
@@ -283,11 +289,13 @@ func TestGossip_unsubscribes(t *testing.T) {
 // Clocks differ. What a clock that is off by half a minute calls new is new; by less than the grace it is ignored, and
 // nobody is blamed.
 func TestGossip_clocks(t *testing.T) {
-	offset := time.Duration(0)
+	var offset atomic.Int64
 	inWorld(t, nodetest.LinksConfig{}, func(w *world) {
-		w.relays = only(3, birds)
+		w.relayed(only(3, birds))
 		w.add(1)
-		w.add(2, func(c *gossip.Config) { c.Now = func() time.Time { return time.Now().Add(offset) } })
+		w.add(2, func(c *gossip.Config) {
+			c.Now = func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
+		})
 		w.weave(1)
 		e := w.listen(w.members[1], birds)
 		var heard []*records.Record
@@ -295,7 +303,7 @@ func TestGossip_clocks(t *testing.T) {
 			off   time.Duration
 			heard bool
 		}{{30 * time.Second, true}, {-110 * time.Second, true}, {150 * time.Second, false}, {-150 * time.Second, false}} {
-			offset = c.off
+			offset.Store(int64(c.off))
 			r := w.announce(w.members[0], c.off.String(), birds)
 			elapse(exchangeTime)
 			if c.heard {
@@ -317,7 +325,7 @@ func TestGossip_clocks(t *testing.T) {
 // started anew.
 func TestGossip_replay(t *testing.T) {
 	inWorld(t, nodetest.LinksConfig{}, func(w *world) {
-		w.relays = only(3, birds)
+		w.relayed(only(3, birds))
 		w.add(2)
 		w.weave(0)
 		e := w.listen(w.members[1], birds)

@@ -50,7 +50,7 @@ const (
 	// announceAtOnce bounds the announcements between finding room in a queue and standing in it.
 	announceAtOnce = 64
 	// watchQueue is how many posts a watcher may leave waiting before it misses the next.
-	watchQueue = 1024
+	watchQueue = 512
 )
 
 // Times.

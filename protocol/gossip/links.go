@@ -30,6 +30,8 @@ const (
 	relayLinks = 8
 	// linkInterval is how often links are looked at, besides when watchers come and go.
 	linkInterval = 10 * time.Second
+	// findFor is how long the relays of a shard are taken to be those that were found last.
+	findFor = time.Minute
 	// announceFor is how long the links of a shard are kept on which we only announced: while pubsub remembers its relays.
 	announceFor = time.Minute
 	// dialsAtOnce bounds the shards for which relays are looked for at once.
@@ -56,8 +58,15 @@ type links struct {
 	turns [protocol.Shards]chan struct{} // holds one token while relays of a shard are dialled
 
 	mu        sync.Mutex // protects all below
+	found     map[byte]finding
 	announced map[byte]time.Time
 	held      map[byte][]peer.ID // protected from the connection manager
+}
+
+// finding is the relays of a shard as they were found last.
+type finding struct {
+	relays []peer.ID // other than ourselves
+	at     time.Time
 }
 
 func newLinks(cfg Config) *links {
@@ -69,6 +78,7 @@ func newLinks(cfg Config) *links {
 		connect:   cfg.Connect,
 		log:       cfg.Log,
 		wake:      make(chan struct{}, 1),
+		found:     make(map[byte]finding),
 		announced: make(map[byte]time.Time),
 		held:      make(map[byte][]peer.ID),
 	}
@@ -152,13 +162,24 @@ func (l *links) find(ctx context.Context, shard byte) ([]peer.ID, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find relays of shard %02x: %w", shard, err)
 	}
-	others := make([]peer.ID, 0, len(relays))
-	for _, p := range relays {
-		if p != l.self {
-			others = append(others, p)
-		}
-	}
+	others := slices.DeleteFunc(slices.Clone(relays), func(p peer.ID) bool { return p == l.self })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.found[shard] = finding{others, time.Now()}
 	return others, nil
+}
+
+// known tells whether one of peers was found to relay a shard a short while ago. An announcement that can rely on that
+// does not wait for the DHT.
+func (l *links) known(shard byte, peers []peer.ID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.found[shard]
+	return time.Since(f.at) < findFor && overlap(f.relays, peers)
+}
+
+func overlap(a, b []peer.ID) bool {
+	return slices.ContainsFunc(a, func(p peer.ID) bool { return slices.Contains(b, p) })
 }
 
 // join connects to relays of a shard until we are connected to n, or there are no more to try. It returns those we are
@@ -265,17 +286,20 @@ func (g *Gossip) reach(ctx context.Context, shard byte) error {
 	if err != nil {
 		return err
 	}
-	on := topic.ListPeers()
-	relays, err := g.links.find(ctx, shard)
-	if err != nil && len(on) == 0 {
-		return err
-	}
 	defer g.links.announcing(shard)
-	if err != nil || len(relays) == 0 || slices.ContainsFunc(relays, func(p peer.ID) bool { return slices.Contains(on, p) }) {
+	on := topic.ListPeers()
+	if g.links.known(shard, on) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
+	relays, err := g.links.find(ctx, shard)
+	switch {
+	case err != nil && len(on) == 0:
+		return err
+	case err != nil, len(relays) == 0, overlap(relays, on):
+		return nil
+	}
 	linked := g.links.join(ctx, shard, relays, watchLinks)
 	if len(linked) == 0 {
 		return fmt.Errorf("%w: shard %02x has %d", ErrUnreached, shard, len(relays))

@@ -69,8 +69,9 @@ func (f *freeRider) meshSize() int {
 // of whom some never post, keep their standing.
 func TestStanding_freeRider(t *testing.T) {
 	inWorld(t, nodetest.LinksConfig{}, func(w *world) {
-		w.relays = only(12, birds)
-		w.add(12)
+		honest := size(12, 8)
+		w.relayed(only(honest, birds))
+		w.add(honest)
 		w.weave(2)
 		riders := []*freeRider{w.freeRider(), w.freeRider()}
 		elapse(10 * time.Second)
@@ -109,11 +110,11 @@ func TestStanding_freeRider(t *testing.T) {
 // A shard is silent for a while, then has a post now and then. Nobody loses standing for it.
 func TestStanding_quietShard(t *testing.T) {
 	inWorld(t, nodetest.LinksConfig{}, func(w *world) {
-		w.relays = only(8, birds)
+		w.relayed(only(8, birds))
 		w.add(8)
 		w.weave(2)
-		elapse(20 * time.Minute)
-		for i := range 20 {
+		elapse(10 * time.Minute)
+		for i := range 10 {
 			w.announce(w.members[i%2], fmt.Sprint(i), birds)
 			elapse(time.Minute)
 		}
@@ -130,11 +131,11 @@ func TestStanding_quietShard(t *testing.T) {
 // Four in five of the peers are free-riders, connected to everybody. The honest minority still hears every post.
 func TestStanding_delivery(t *testing.T) {
 	inWorld(t, nodetest.LinksConfig{}, func(w *world) {
-		const honest, riders = 12, 48
-		w.relays = only(honest, birds)
+		honest := size(10, 5)
+		w.relayed(only(honest, birds))
 		w.add(honest)
 		w.weave(2)
-		for range riders {
+		for range 4 * honest {
 			w.freeRider()
 		}
 		elapse(5 * time.Second)
@@ -142,7 +143,7 @@ func TestStanding_delivery(t *testing.T) {
 		for _, m := range w.members {
 			ears = append(ears, w.listen(m, birds))
 		}
-		posts := w.posts(300, 200*time.Millisecond)
+		posts := w.posts(size(120, 40), 200*time.Millisecond)
 		elapse(10 * time.Second)
 		wantOnce(w, ears, posts)
 	})

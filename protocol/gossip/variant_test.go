@@ -19,7 +19,7 @@ import (
 // is passed on; the others are not, and cost the sender its standing.
 func TestGossip_manySignaturesOfOne(t *testing.T) {
 	inWorld(t, nodetest.LinksConfig{}, func(w *world) {
-		w.relays = only(3, birds)
+		w.relayed(only(3, birds))
 		w.add(3)
 		w.weave(1)
 		e := w.listen(w.members[1], birds)
@@ -43,7 +43,7 @@ func TestGossip_manySignaturesOfOne(t *testing.T) {
 // Two nodes are each given another signature of one post, and pass it on to a third: neither is to blame.
 func TestGossip_twoSignaturesByTwo(t *testing.T) {
 	inWorld(t, nodetest.LinksConfig{}, func(w *world) {
-		w.relays = only(3, birds)
+		w.relayed(only(3, birds))
 		w.add(3)
 		w.connect(w.members[0].host, w.members[2].host)
 		w.connect(w.members[1].host, w.members[2].host)
