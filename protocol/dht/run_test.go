@@ -50,6 +50,7 @@ func TestRun_endsCleanly(t *testing.T) {
 		if slices.Contains(first.host.Mux().Protocols(), kadID) {
 			t.Errorf("%s is still answered", kadID)
 		}
+		<-time.After(time.Second) // what others were just opening is refused within a round trip
 		for _, c := range first.host.Network().Conns() {
 			for _, s := range c.GetStreams() {
 				if s.Protocol() == kadID {
