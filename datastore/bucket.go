@@ -21,7 +21,8 @@ const maxDamage = 1000
 
 // Bucket answers a query about a place; for a place of which nothing is here, an
 // empty bucket. Witnesses are newest first, and among them is what is still on
-// its way down. A limit of 0 reads the witnesses and no other record.
+// its way down. When only the fingerprint is asked for, no record is read but
+// what is on its way down, which no fingerprint covers.
 //
 // Beside an error that is an [ErrCorrupt] the bucket is all that is left: what
 // could not be read has been put aside, and the next call does not meet it.
@@ -49,9 +50,12 @@ func (s *Store) Bucket(q records.Query) (records.Bucket, error) {
 // A page is what of a place's entries answers a query.
 type page struct {
 	head
-	bucket    []entry // newest first
+	query     records.Query
+	shown     int     // entries of the bucket that answer the query
+	bucket    []entry // of these, those that are to be read; newest first
 	witnesses []entry // newest first, with those on their way down
 	more      bool
+	print     records.Fingerprint
 }
 
 // bad is an entry whose record could not be read.
@@ -70,7 +74,7 @@ func (s *Store) bucket(q records.Query, at records.Coordinate) (b records.Bucket
 		if err != nil {
 			return err
 		}
-		b.Count, b.More, b.Fingerprint = p.head.bucket, p.more, p.sum
+		b.Count, b.More, b.Fingerprint = p.head.bucket, p.more, p.print
 		b.Full = b.Count == s.network.Capacity(q.Place)
 		byKey, bad, err := s.fetch(v, at, append(slices.Clone(p.bucket), p.witnesses...))
 		b.Records, b.Witnesses = pick(p.bucket, byKey), pick(p.witnesses, byKey)
@@ -87,7 +91,7 @@ func readPage(v snapshot, q records.Query, at records.Coordinate) (page, error) 
 	if err != nil {
 		return page{}, err
 	}
-	var p page
+	p := page{query: q}
 	if p.head, err = parseHead(value); err != nil {
 		return page{}, err
 	}
@@ -99,23 +103,39 @@ func readPage(v snapshot, q records.Query, at records.Coordinate) (page, error) 
 		if e, wrong = readEntry(key, value); wrong != nil {
 			return false
 		}
-		p.take(e, q)
-		return !p.more
+		return p.take(at, e)
 	})
 	p.witnesses = fewer(p.witnesses)
 	return p, errors.Join(err, wrong)
 }
 
-func (p *page) take(e entry, q records.Query) {
+// take takes in the next entry of the place at a coordinate; false ends the scan.
+func (p *page) take(at records.Coordinate, e entry) bool {
+	whole := p.query.Before == records.Newest && p.query.Limit >= p.head.bucket
 	switch {
-	case e.role != 0:
-		p.witnesses = append(p.witnesses, e)
-	case e.pos.Compare(q.Before) >= 0:
-	case len(p.bucket) >= q.Limit:
+	case whole && p.query.Print && e.role == 0:
+		p.print = p.sum // as the head has it: the rest need not be read
+		return false
+	case e.role == 0 && e.pos.Compare(p.query.Before) >= 0:
+		return true
+	case e.role == 0 && p.shown >= p.query.Limit:
 		p.more = true
-	default:
-		p.bucket = append(p.bucket, e)
+		return false
 	}
+	if e.role == 0 {
+		p.shown++
+	}
+	if e.counts() {
+		p.print = p.print.Plus(records.Element(at, e.pos.Key, e.id))
+	}
+	switch {
+	case p.query.Print && e.counts():
+	case e.role == 0:
+		p.bucket = append(p.bucket, e)
+	default:
+		p.witnesses = append(p.witnesses, e)
+	}
+	return true
 }
 
 // fewer leaves out, from the newest, what is more than maxOnTheWay.

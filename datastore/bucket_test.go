@@ -62,8 +62,8 @@ func TestBucket_fingerprintAlone(t *testing.T) {
 		puts := putsAt(levelHour, rs...)
 		mergeAll(t, s, puts)
 		write(t, m, func(b *datastore.Batch) { b.Set(datastore.RecordKey(rs[1].ItemKey()), nil) })
-		got, err := s.Bucket(records.Query{Place: puts[0].Place, Before: records.Newest})
-		if err != nil || got.Fingerprint.Count != 3 || got.Count != 3 || !got.More || len(got.Records) != 0 {
+		got, err := s.Bucket(records.Query{Place: puts[0].Place, Before: records.Newest, Limit: 3, Print: true})
+		if err != nil || got.Fingerprint.Count != 3 || got.Count != 3 || got.More || len(got.Records) != 0 {
 			t.Fatalf("got %s, %v", bucket(got), err)
 		}
 	})

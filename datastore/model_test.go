@@ -108,9 +108,9 @@ func (m *model) holds(p records.Place, key records.ItemKey) bool {
 
 // bucket answers a query, with what is on its way down among the witnesses.
 func (m *model) bucket(q records.Query) records.Bucket {
-	b := m.states[q.Place].Bucket(q)
+	b, witnesses := m.states[q.Place].Bucket(q), m.all(q.Place).Witnesses
 	for key := range m.waiting[q.Place] {
-		if !slices.ContainsFunc(b.Witnesses, func(r *records.Record) bool { return r.ItemKey() == key }) {
+		if !slices.ContainsFunc(witnesses, func(r *records.Record) bool { return r.ItemKey() == key }) {
 			b.Witnesses = append(b.Witnesses, m.versions[key])
 		}
 	}
@@ -265,7 +265,7 @@ func carryOne(t *rapid.T, s *datastore.Store, m *model) {
 func compareAll(t *rapid.T, s *datastore.Store, m *model) {
 	places := slices.SortedFunc(maps.Keys(m.states), func(p, q records.Place) int { return strings.Compare(p.String(), q.String()) })
 	for _, p := range places {
-		q := records.Query{Place: p, Before: records.Newest, Limit: rapid.IntRange(0, 5).Draw(t, "limit")}
+		q := records.Query{Place: p, Before: records.Newest, Limit: rapid.IntRange(0, 5).Draw(t, "limit"), Print: rapid.Bool().Draw(t, "print")}
 		if all := m.all(p).Records; len(all) > 0 && rapid.Bool().Draw(t, "cursor") {
 			q.Before = p.Position(all[rapid.IntRange(0, len(all)-1).Draw(t, "before")])
 		}
@@ -274,7 +274,7 @@ func compareAll(t *rapid.T, s *datastore.Store, m *model) {
 			t.Fatal(err)
 		}
 		if g, w := bucket(got), bucket(m.bucket(q)); g != w {
-			t.Fatalf("bucket of %s before %v, limit %d:\n got %s\nwant %s", p, q.Before, q.Limit, g, w)
+			t.Fatalf("bucket of %s before %v, limit %d, print %t:\n got %s\nwant %s", p, q.Before, q.Limit, q.Print, g, w)
 		}
 	}
 	for key, r := range m.versions {

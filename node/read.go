@@ -193,7 +193,7 @@ func (n *Node) send(ctx context.Context, p peer.ID, items []item, answers chan<-
 	for i, it := range items {
 		queries[i] = it.reading.query
 		if !it.full {
-			queries[i].Limit = 0
+			queries[i].Print = true
 		}
 	}
 	started := n.tasks.start(ctx, n.config.FetchTimeout, func(bounded context.Context) {

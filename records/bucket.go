@@ -41,7 +41,8 @@ type Outcome struct {
 type Query struct {
 	Place  Place
 	Before Position // only records before it; [Newest] for all
-	Limit  int      // records at most; 0 asks for witnesses and fingerprint alone
+	Limit  int      // records at most
+	Print  bool     // the fingerprint of the answer, and of the answer only what that does not cover
 }
 
 // Bucket is what a holder has of a place: the answer to a query.
@@ -52,5 +53,29 @@ type Bucket struct {
 	Count       int         // records in the bucket, whatever was asked
 	Full        bool        // Count is the place's capacity: what is later than its bound is below
 	More        bool        // records before the last of Records were left out
-	Fingerprint Fingerprint // of the place's state: its bucket and one witness a child
+	Fingerprint Fingerprint // of Records and of the witness of each child: what Sum makes of the answer
+}
+
+// Sum is the fingerprint of what b shows: its records, and of the witnesses that
+// speak for a child the smallest, which is the one that counts. Holders of the same
+// state give answers of the same sum to the same query. So who was shown an answer
+// can tell it from what others say of theirs, and nobody can withhold a record and
+// claim the fingerprint of those who do not.
+func (b Bucket) Sum() Fingerprint {
+	at := b.Place.Coordinate()
+	var sum Fingerprint
+	for _, r := range b.Records {
+		sum = sum.Plus(Element(at, r.key, r.id))
+	}
+	smallest := map[Place]*Record{}
+	for _, w := range b.Witnesses {
+		child := b.Place.ChildFor(w)
+		if s := smallest[child]; s == nil || b.Place.Position(w).Compare(b.Place.Position(s)) < 0 {
+			smallest[child] = w
+		}
+	}
+	for _, w := range smallest {
+		sum = sum.Plus(Element(at, w.key, w.id))
+	}
+	return sum
 }

@@ -90,13 +90,8 @@ func (s *State) Bound() Position {
 // Bucket answers a query about the place.
 func (s *State) Bucket(q Query) Bucket {
 	b := Bucket{Place: s.place, Count: len(s.bucket), Full: len(s.bucket) == s.capacity}
-	at := s.place.Coordinate()
-	for _, r := range s.bucket {
-		b.Fingerprint = b.Fingerprint.Plus(Element(at, r.key, r.id))
-	}
 	for _, w := range s.witnesses {
 		b.Witnesses = append(b.Witnesses, w)
-		b.Fingerprint = b.Fingerprint.Plus(Element(at, w.key, w.id))
 	}
 	slices.SortFunc(b.Witnesses, func(v, w *Record) int { return s.place.Position(w).Compare(s.place.Position(v)) })
 	for _, r := range slices.Backward(s.bucket) {
@@ -107,6 +102,10 @@ func (s *State) Bucket(q Query) Bucket {
 			break
 		}
 		b.Records = append(b.Records, r)
+	}
+	b.Fingerprint = b.Sum()
+	if q.Print {
+		b.Records, b.Witnesses = nil, nil
 	}
 	return b
 }

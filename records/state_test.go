@@ -137,13 +137,13 @@ func TestState_anyOrder(t *testing.T) {
 		if got := contentOf(s); !got.equal(want) {
 			t.Fatalf("%s: %v, want %v", p.place, got, want)
 		}
-		b := s.Bucket(records.Query{Before: records.Newest})
+		b := s.Bucket(records.Query{Before: records.Newest, Limit: 1000, Print: true})
 		var sum records.Fingerprint
 		for _, r := range want.all() {
 			sum = sum.Plus(records.Element(p.place.Coordinate(), r.ItemKey(), r.ID()))
 		}
 		room := n.Capacity(p.place)
-		if b.Fingerprint != sum || b.Count != len(want.bucket) || b.Full != (len(want.bucket) == room) || len(b.Records) != 0 || b.More != (b.Count > 0) {
+		if b.Fingerprint != sum || b.Count != len(want.bucket) || b.Full != (len(want.bucket) == room) || len(b.Records) != 0 || b.More {
 			t.Fatalf("%s: %+v", p.place, b)
 		}
 		var bound records.Position
@@ -256,8 +256,11 @@ func TestState_pages(t *testing.T) {
 		for before := records.Newest; ; {
 			b := s.Bucket(records.Query{Before: before, Limit: limit})
 			got = append(got, b.Records...)
-			if len(b.Records) > limit || b.Count != want.Count || b.Fingerprint != want.Fingerprint {
+			if len(b.Records) > limit || b.Count != want.Count || b.Fingerprint != b.Sum() {
 				t.Fatalf("page %+v", b)
+			}
+			if p := s.Bucket(records.Query{Before: before, Limit: limit, Print: true}); p.Fingerprint != b.Fingerprint || len(p.Records)+len(p.Witnesses) > 0 {
+				t.Fatalf("fingerprint of the page %+v", p)
 			}
 			if !b.More {
 				break

@@ -163,9 +163,11 @@ func (c checker) bucket(q records.Query, m *pb.Bucket) (records.Bucket, error) {
 	capacity := c.door.Network().Capacity(q.Place)
 	count := int(m.GetCount())
 	switch n := len(m.GetRecords()); {
+	case q.Print && n > 0, !q.Print && m.Fingerprint != nil:
+		return records.Bucket{}, violation("bucket %s: an answer to another question", q.Place)
 	case n > q.Limit, n > count, count > capacity:
 		return records.Bucket{}, violation("bucket %s: %d of %d records, at most %d of %d", q.Place, n, count, q.Limit, capacity)
-	case q.Before == records.Newest && m.GetMore() != (n < count):
+	case !q.Print && q.Before == records.Newest && m.GetMore() != (n < count):
 		return records.Bucket{}, violation("bucket %s: %d of %d records, and more is %t", q.Place, n, count, m.GetMore())
 	}
 	b := records.Bucket{Place: q.Place, Count: count, Full: count == capacity, More: m.GetMore()}
@@ -178,6 +180,9 @@ func (c checker) bucket(q records.Query, m *pb.Bucket) (records.Bucket, error) {
 	}
 	if b.Witnesses, err = c.page(q.Place, records.Newest, m.GetWitnesses()); err != nil {
 		return records.Bucket{}, violation("bucket %s: witnesses: %w", q.Place, err)
+	}
+	if !q.Print {
+		b.Fingerprint = b.Sum() // what was shown, whatever is claimed
 	}
 	return b, nil
 }

@@ -62,6 +62,7 @@ func TestFetch_hostileBuckets(t *testing.T) {
 		{"a witness twice", func(b *pb.Bucket) { b.Witnesses = bytesOf(rs[0], rs[0]) }},
 		{"a forged witness", func(b *pb.Bucket) { b.Witnesses = [][]byte{damaged(rs[0])} }},
 		{"a fingerprint of 31 bytes", func(b *pb.Bucket) { b.Fingerprint = &pb.Fingerprint{Count: 1, Sum: make([]byte, 31)} }},
+		{"a fingerprint nobody asked for", func(b *pb.Bucket) { b.Fingerprint = &pb.Fingerprint{Count: 1, Sum: make([]byte, 32)} }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, 2, func(t *testing.T, w *world) {
@@ -99,6 +100,28 @@ func TestFetch_hidesNothing(t *testing.T) {
 			if !errors.Is(a.Err, exchange.ErrProtocol) {
 				t.Errorf("bucket %d: %v", i, a.Err)
 			}
+		}
+	})
+}
+
+// Whatever fingerprint a holder claims for what it shows, the reader has that of
+// what was shown.
+func TestFetch_claimedFingerprint(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, w *world) {
+		rs := posts(t, 1, 2)
+		whole := records.Bucket{Place: month(rs[0]), Records: rs}.Sum()
+		claim := &pb.Fingerprint{Count: whole.Count, Sum: whole.Sum[:]}
+		w.playFetch(t, 1, &pb.Bucket{Records: bytesOf(rs[0]), Count: 1}, &pb.Bucket{Records: bytesOf(rs[0]), Count: 1, Fingerprint: claim})
+		q := newest(month(rs[0]), 64)
+		answers, err := w.client(t, 0).Fetch(t.Context(), w.id(1), []records.Query{q, q})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b := answers[0].Bucket; b.Fingerprint != records.Element(b.Place.Coordinate(), rs[0].ItemKey(), rs[0].ID()) {
+			t.Errorf("fingerprint %v of one record", b.Fingerprint)
+		}
+		if !errors.Is(answers[1].Err, exchange.ErrProtocol) {
+			t.Errorf("a fingerprint nobody asked for: %v", answers[1].Err)
 		}
 	})
 }

@@ -130,7 +130,7 @@ func fingerprintOf(m *pb.Fingerprint) (records.Fingerprint, error) {
 func queryMessage(q records.Query) *pb.Query {
 	return &pb.Query{
 		Place: q.Place.Bytes(), Before: positionMessage(q.Before, records.Newest),
-		Limit: uint32(min(max(q.Limit, 0), protocol.MaxQueryRecords)),
+		Limit: uint32(min(max(q.Limit, 0), protocol.MaxQueryRecords)), Print: q.Print,
 	}
 }
 
@@ -145,7 +145,7 @@ func queryOf(m *pb.Query) (records.Query, error) {
 		return records.Query{}, &Refusal{Malformed, err.Error()}
 	}
 	limit := min(m.GetLimit(), protocol.MaxQueryRecords)
-	return records.Query{Place: place, Before: before, Limit: int(limit)}, nil
+	return records.Query{Place: place, Before: before, Limit: int(limit), Print: m.GetPrint()}, nil
 }
 
 // bytesOf are the envelopes of rs.

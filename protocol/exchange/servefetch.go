@@ -105,6 +105,9 @@ func (x *session) bucket(m *pb.Query, left int) *pb.Bucket {
 		return refusedBucket(refuse(err))
 	}
 	out := bucketMessage(b)
+	if q.Print {
+		out.Fingerprint = fingerprintMessage(b.Fingerprint)
+	}
 	if bucketSize(out) > left {
 		return refusedBucket(tooLarge)
 	}
@@ -129,7 +132,7 @@ func bucketMessage(b records.Bucket) *pb.Bucket {
 	n := fitting(b.Records, room)
 	return &pb.Bucket{
 		Records: bytesOf(b.Records[:n]), Witnesses: bytesOf(witnesses[:w]),
-		Count: uint32(b.Count), More: b.More || n < len(b.Records), Fingerprint: fingerprintMessage(b.Fingerprint),
+		Count: uint32(b.Count), More: b.More || n < len(b.Records),
 	}
 }
 

@@ -772,7 +772,8 @@ type Query struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Place         []byte                 `protobuf:"bytes,1,opt,name=place,proto3" json:"place,omitempty"`
 	Before        *Position              `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"` // records older than this; absent: the newest
-	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`  // 0: fingerprint and witnesses alone
+	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`  // records at most
+	Print         bool                   `protobuf:"varint,4,opt,name=print,proto3" json:"print,omitempty"`  // the fingerprint alone, and what it does not cover
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -828,6 +829,13 @@ func (x *Query) GetLimit() uint32 {
 	return 0
 }
 
+func (x *Query) GetPrint() bool {
+	if x != nil {
+		return x.Print
+	}
+	return false
+}
+
 // FetchReply holds buckets in the order of the queries, over all its frames.
 type FetchReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -875,12 +883,12 @@ func (x *FetchReply) GetBuckets() []*Bucket {
 
 type Bucket struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       [][]byte               `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`     // envelopes, newest first
-	Witnesses     [][]byte               `protobuf:"bytes,2,rep,name=witnesses,proto3" json:"witnesses,omitempty"` // envelopes that stand for children, newest first
-	Count         uint32                 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`        // records in the bucket, whatever was asked
-	More          bool                   `protobuf:"varint,4,opt,name=more,proto3" json:"more,omitempty"`          // records before the last of these were left out
-	Fingerprint   *Fingerprint           `protobuf:"bytes,5,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
-	Refusal       *Refusal               `protobuf:"bytes,6,opt,name=refusal,proto3" json:"refusal,omitempty"` // instead of all the above
+	Records       [][]byte               `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`         // envelopes, newest first
+	Witnesses     [][]byte               `protobuf:"bytes,2,rep,name=witnesses,proto3" json:"witnesses,omitempty"`     // envelopes that stand for children, newest first
+	Count         uint32                 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`            // records in the bucket, whatever was asked
+	More          bool                   `protobuf:"varint,4,opt,name=more,proto3" json:"more,omitempty"`              // records before the last of these are left out
+	Fingerprint   *Fingerprint           `protobuf:"bytes,5,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"` // when it was asked for: of what the answer would be
+	Refusal       *Refusal               `protobuf:"bytes,6,opt,name=refusal,proto3" json:"refusal,omitempty"`         // instead of all the above
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1556,11 +1564,12 @@ const file_protocol_pb_exchange_proto_rawDesc = "" +
 	"\acreated\x18\x01 \x01(\x04R\acreated\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\">\n" +
 	"\x05Fetch\x125\n" +
-	"\aqueries\x18\x01 \x03(\v2\x1b.starling.exchange.v1.QueryR\aqueries\"k\n" +
+	"\aqueries\x18\x01 \x03(\v2\x1b.starling.exchange.v1.QueryR\aqueries\"\x81\x01\n" +
 	"\x05Query\x12\x14\n" +
 	"\x05place\x18\x01 \x01(\fR\x05place\x126\n" +
 	"\x06before\x18\x02 \x01(\v2\x1e.starling.exchange.v1.PositionR\x06before\x12\x14\n" +
-	"\x05limit\x18\x03 \x01(\rR\x05limit\"D\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\x12\x14\n" +
+	"\x05print\x18\x04 \x01(\bR\x05print\"D\n" +
 	"\n" +
 	"FetchReply\x126\n" +
 	"\abuckets\x18\x01 \x03(\v2\x1c.starling.exchange.v1.BucketR\abuckets\"\xe8\x01\n" +
