@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"time"
+
+	"github.com/starling-social/starling/records"
 )
 
 // Tasks is what owns background work.
@@ -13,3 +15,23 @@ func (t *Tasks) Start(ctx context.Context, timeout time.Duration, f func(ctx con
 }
 
 func (t *Tasks) Close() { t.tasks.close() }
+
+// Copies is what a node knows of its copies of followed trees.
+type Copies struct{ copies *copies }
+
+func NewCopies() Copies { return Copies{newCopies()} }
+
+func (c Copies) Follow(root records.Place)                { c.copies.follow(root) }
+func (c Copies) Unfollow(root records.Place)              { c.copies.unfollow(root) }
+func (c Copies) Heard(root records.Place, now time.Time)  { c.copies.heard(root, now) }
+func (c Copies) Broken(root records.Place)                { c.copies.broken(root) }
+func (c Copies) Compare(p records.Place, asked time.Time) { c.copies.compare(p, asked) }
+func (c Copies) Spoil(p records.Place)                    { c.copies.spoil(p) }
+func (c Copies) Keeps(p records.Place) bool               { return c.copies.keeps(p) }
+func (c Copies) Fresh(p records.Place, now time.Time) bool {
+	return c.copies.fresh(context.Background(), p, now)
+}
+
+func (c Copies) Doubted(p records.Place, now time.Time) bool {
+	return !c.copies.fresh(doubting(context.Background()), p, now)
+}

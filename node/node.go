@@ -33,6 +33,7 @@ type Node struct {
 	client *exchange.Client
 	gossip *gossip.Gossip
 	tree   *tree
+	copies *copies
 
 	closing sync.Once
 	stopped chan struct{} // closed by Close
@@ -53,7 +54,7 @@ func New(c Config) (*Node, error) {
 	}
 	n := &Node{
 		config: c, log: c.Log, started: c.Now(), stopped: make(chan struct{}),
-		door: records.NewDoor(c.Network, c.DoorSize), tree: newTree(c.Network),
+		door: records.NewDoor(c.Network, c.DoorSize), tree: newTree(c.Network), copies: newCopies(),
 	}
 	if err := n.assemble(); err != nil {
 		return nil, errors.Join(err, n.Close())
