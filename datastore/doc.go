@@ -3,10 +3,11 @@
 // of a place ends in the same state.
 //
 // It owns the key layout below, what becomes of a put ([Store.Merge], the rules
-// of [records.State] made durable), the fingerprints by which replicas compare
-// what they hold, and what happens to a record that the disk damaged. It does
-// not own what a record is (package records), which places this node should hold
-// (protocol/dht), nor when anything is sent (node). It reads no clock.
+// of [records.State] made durable) and of a place that is no longer wanted
+// ([Store.Drop]), the fingerprints by which replicas compare what they hold, and
+// what happens to a record that the disk damaged. It does not own what a record is
+// (package records), which places this node should hold (protocol/dht), nor when
+// anything is sent (node). It reads no clock.
 //
 // # Goroutines
 //

@@ -96,6 +96,11 @@ func (m *model) forget(key records.ItemKey) {
 	}
 }
 
+// places are all that anything was ever put to.
+func (m *model) places() []records.Place {
+	return slices.SortedFunc(maps.Keys(m.states), func(p, q records.Place) int { return strings.Compare(p.String(), q.String()) })
+}
+
 func (m *model) all(p records.Place) records.Bucket {
 	return m.states[p].Bucket(records.Query{Place: p, Before: records.Newest, Limit: 1000})
 }
@@ -171,8 +176,8 @@ func (u universe) draw(t *rapid.T) records.Put {
 	return records.Put{Place: root.At(rapid.IntRange(0, 11).Draw(t, "level"), r), Record: r}
 }
 
-// Any sequence of puts, edits, deletions, carried displacements and restarts
-// leaves a store as it leaves the pure states, with the same outcomes on the way;
+// Any sequence of puts, edits, deletions, carried displacements, dropped places
+// and restarts leaves a store as it leaves the pure states, with the same outcomes on the way;
 // and what it keeps up to date is what working it out anew gives.
 func TestMerge_likeTheModel(t *testing.T) {
 	u := newUniverse(t)
@@ -192,10 +197,12 @@ func likeTheModel(t *rapid.T, u universe, calls int, open func() *datastore.Stor
 	s, m := open(), newModel(u.network)
 	defer func() { _ = s.Close() }()
 	for range rapid.IntRange(1, calls).Draw(t, "calls") {
-		switch rapid.IntRange(0, 9).Draw(t, "call") {
+		switch rapid.IntRange(0, 10).Draw(t, "call") {
 		case 0:
 			carryOne(t, s, m)
 		case 1:
+			dropSome(t, s, m)
+		case 2:
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -263,8 +270,7 @@ func carryOne(t *rapid.T, s *datastore.Store, m *model) {
 }
 
 func compareAll(t *rapid.T, s *datastore.Store, m *model) {
-	places := slices.SortedFunc(maps.Keys(m.states), func(p, q records.Place) int { return strings.Compare(p.String(), q.String()) })
-	for _, p := range places {
+	for _, p := range m.places() {
 		q := records.Query{Place: p, Before: records.Newest, Limit: rapid.IntRange(0, 5).Draw(t, "limit"), Print: rapid.Bool().Draw(t, "print")}
 		if all := m.all(p).Records; len(all) > 0 && rapid.Bool().Draw(t, "cursor") {
 			q.Before = p.Position(all[rapid.IntRange(0, len(all)-1).Draw(t, "before")])
