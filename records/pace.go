@@ -57,11 +57,11 @@ func (w *Walk) guess(b Bucket, children map[Place]bool) {
 	_, to := newest.Span()
 	first, _ := b.Place.Span()
 	end, stretch := min(w.latest(), to-1), p.slow*Millis(min(w.want+w.want/4+2, maxReach))
-	capacity := w.network.Params.Capacity
+	capacity, root := w.network.Params.Capacity, b.Place.Root()
 	for level := newest.Level(); level <= minuteLevel && p.fills(level-1, capacity); level++ {
 		n := min((stretch+span(level)-1)/span(level)+1, maxGuesses)
 		for t := end; t >= first && n > 0; t, n = t-span(level), n-1 {
-			slot := w.root.at(level, t, ItemKey{})
+			slot := root.at(level, t, ItemKey{})
 			if !children[slot.at(newest.Level(), t, ItemKey{})] {
 				continue
 			}

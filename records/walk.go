@@ -7,9 +7,11 @@ import (
 	"slices"
 )
 
-// Walk reads one page of a timeline, newest first, down the tree of buckets. It
-// is a pure conversation: Ask says what to fetch next, Answer and Fail say what
-// came of it, and when Ask has no more questions, Page is complete.
+// Walk reads one page of a timeline, newest first, down its tree of buckets, or
+// down the trees of many timelines at once, merged by time. It is a pure
+// conversation: Ask says what to fetch next, Answer and Fail say what came of it,
+// and when Ask has no more questions, Page is complete. What stands at the head of
+// the page for certain is Settled before that.
 //
 // Round one asks the root, this year, this month and the last one, or those of
 // the cursor. What is asked later is witnessed, and overlaps the stretch of time
@@ -22,10 +24,11 @@ import (
 // shows. Their number is bounded; what is left unasked is a gap.
 type Walk struct {
 	network Network
-	root    Place
+	roots   []Place
 	before  Position
 	now     Millis
 	want    int
+	limit   int // records asked of a bucket
 
 	left    int             // questions that may still be asked
 	known   map[Place]bool  // put down at any time; true where it is more than a guess
@@ -37,38 +40,52 @@ type Walk struct {
 
 // Bounds of a walk.
 const (
-	maxRound     = 128 // questions at once; half of what one frame may carry
-	maxQuestions = 512 // of a whole walk, besides those for what it wants
-	minLimit     = 16  // records asked of a bucket at least, because they tell the pace
+	maxRound     = 128 // questions at once, and so many more for each root after the first:
+	maxRoundRoot = 8   // year, two months and some slots
+	maxQuestions = 512 // of a whole walk, besides those for what it wants, and so many more for each root:
+	maxRootAsks  = 16
+	minLimit     = 16 // records asked of a bucket at least, because they tell the pace
 	maxWant      = 1 << 20
 )
 
-// NewWalk begins to read the want newest records before a position (exclusive)
-// of the timeline at root, which must stand on the time ladder.
-func NewWalk(n Network, root Place, before Position, now Millis, want int) *Walk {
+// NewWalk begins to read the want newest records before a position (exclusive) of
+// the timelines at roots, which must stand on the time ladder. There must be at
+// least one.
+func NewWalk(n Network, roots []Place, before Position, now Millis, want int) *Walk {
 	w := &Walk{
-		network: n, root: root.Root(), before: before, now: now, want: min(max(want, 1), maxWant),
+		network: n, before: before, now: now, want: min(max(want, 1), maxWant),
 		known: map[Place]bool{}, pending: map[Place]Query{}, open: map[Place]Query{},
 		failed: map[Place]bool{}, found: map[ItemKey]*Record{},
 	}
-	w.left = maxQuestions + 4*w.want // a page may come from as many years and months as it has records
-	w.begin()
+	// Of many timelines each gives the page a part, and few give it more than four
+	// times their share; who does is asked again.
+	w.limit = max(min(w.want, 4*w.want/len(roots)), minLimit)
+	// A page may come from as many years and months as it has records.
+	w.left = maxQuestions + maxRootAsks*(len(roots)-1) + 4*w.want
+	for _, root := range roots {
+		w.roots = append(w.roots, root.Root())
+		w.begin(root.Root())
+	}
 	return w
 }
 
 // begin puts down the questions of round one.
-func (w *Walk) begin() {
-	w.expect(w.root)
-	if !w.root.kind.indexed() {
+func (w *Walk) begin(root Place) {
+	w.expect(root)
+	if !root.kind.indexed() {
 		return // the first of these records stand at the root itself
 	}
 	from := w.latest()
-	w.suppose(w.root.at(LevelYear, from, ItemKey{}))
-	w.suppose(w.root.at(LevelMonth, from, ItemKey{}))
+	w.suppose(root.at(LevelYear, from, ItemKey{}))
+	w.suppose(root.at(LevelMonth, from, ItemKey{}))
 	if from >= span(LevelMonth) {
-		w.suppose(w.root.at(LevelMonth, from-span(LevelMonth), ItemKey{}))
+		w.suppose(root.at(LevelMonth, from-span(LevelMonth), ItemKey{}))
 	}
 }
+
+// position is where r stands in the merged timeline. Every root is of the time
+// ladder, so the order is the same in all of them.
+func (w *Walk) position(r *Record) Position { return w.roots[0].Position(r) }
 
 // latest is the time from which the walk counts back. What is dated ahead of it
 // is witnessed like everything else.
@@ -88,8 +105,9 @@ func (w *Walk) Ask() []Query {
 	if !sure {
 		return nil
 	}
-	queries := make([]Query, 0, min(len(places), maxRound))
-	for _, p := range places[:min(len(places), maxRound, w.left)] {
+	n := min(len(places), maxRound+maxRoundRoot*(len(w.roots)-1), w.left)
+	queries := make([]Query, 0, n)
+	for _, p := range places[:n] {
 		w.open[p] = w.pending[p]
 		queries = append(queries, w.pending[p])
 		delete(w.pending, p)
@@ -158,7 +176,7 @@ func (w *Walk) Fail(p Place) {
 
 // take keeps the winning version of r's thing if the page may show it.
 func (w *Walk) take(r *Record) {
-	if w.root.Position(r).Compare(w.before) >= 0 {
+	if w.position(r).Compare(w.before) >= 0 {
 		return
 	}
 	if held := w.found[r.key]; held == nil || r.Wins(held) {
@@ -181,7 +199,7 @@ func (w *Walk) suppose(p Place) {
 }
 
 func (w *Walk) ask(p Place, before Position) {
-	w.pending[p] = Query{Place: p, Before: before, Limit: min(max(w.want, minLimit), w.network.Capacity(p))}
+	w.pending[p] = Query{Place: p, Before: before, Limit: min(w.limit, w.network.Capacity(p))}
 }
 
 // needed is those of places that can hold a record which the page lacks, newest
@@ -209,7 +227,7 @@ func (w *Walk) overlaps(p Place, oldest *Record) bool {
 		return true
 	}
 	q, pending := w.pending[p]
-	return to > oldest.created && (!pending || q.Before.Compare(w.root.Position(oldest)) > 0)
+	return to > oldest.created && (!pending || q.Before.Compare(w.position(oldest)) > 0)
 }
 
 // oldest is the last record of a full page, nil while the page is not full.
@@ -228,8 +246,39 @@ func (w *Walk) sorted() []*Record {
 			all = append(all, r)
 		}
 	}
-	slices.SortFunc(all, func(r, s *Record) int { return w.root.Position(s).Compare(w.root.Position(r)) })
+	slices.SortFunc(all, func(r, s *Record) int { return w.position(s).Compare(w.position(r)) })
 	return all
+}
+
+// Settled is the head of the page as far as it is certain: what stands after every
+// place that is still to be asked or to answer. It only grows, and ends as the
+// page's records.
+func (w *Walk) Settled() []*Record {
+	var unknown Position
+	for _, queries := range []map[Place]Query{w.pending, w.open} {
+		for p, q := range queries {
+			from, to := p.Span()
+			if !w.known[p] || from > w.before.Created {
+				continue
+			}
+			if end := earlier(q.Before, Position{Created: to}); end.Compare(unknown) > 0 {
+				unknown = end
+			}
+		}
+	}
+	all := w.sorted()
+	n := 0
+	for n < min(len(all), w.want) && w.position(all[n]).Compare(unknown) >= 0 {
+		n++
+	}
+	return all[:n]
+}
+
+func earlier(a, b Position) Position {
+	if a.Compare(b) < 0 {
+		return a
+	}
+	return b
 }
 
 // Page is what has been found so far, complete when Ask asks no more. Its gaps

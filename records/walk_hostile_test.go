@@ -26,7 +26,7 @@ func TestWalk_lies(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			before := drawCursor(t, s.root, s.records)
 			want := rapid.IntRange(1, 30).Draw(t, "want")
-			w := records.NewWalk(n, s.root, before, records.MillisOf(noon), want)
+			w := records.NewWalk(n, []records.Place{s.root}, before, records.MillisOf(noon), want)
 			source := rapid.SampledFrom([][]*records.Record{s.records, anything}).Draw(t, "source")
 			some := func(label string) []*records.Record {
 				return rapid.SliceOfN(rapid.SampledFrom(source), 0, 20).Draw(t, label)
@@ -111,7 +111,7 @@ func TestWalk_madeUpTree(t *testing.T) {
 	for _, expired := range []bool{false, true} {
 		l := &liar{t: t, author: person(0).User(), expired: expired}
 		root := records.TagPlace("go")
-		w := records.NewWalk(testNet, root, records.Newest, records.MillisOf(noon), 50)
+		w := records.NewWalk(testNet, []records.Place{root}, records.Newest, records.MillisOf(noon), 50)
 		asked, rounds := 0, 0
 		for queries := w.Ask(); len(queries) > 0; queries = w.Ask() {
 			rounds++
@@ -136,7 +136,7 @@ func TestWalk_honestAnswerPrevails(t *testing.T) {
 	s := newStream(t, spaced(now-20*day, now, 400))
 	s.until(now)
 	l := &liar{t: t, author: person(0).User(), expired: true}
-	w := records.NewWalk(testNet, s.root, records.Newest, now, 50)
+	w := records.NewWalk(testNet, []records.Place{s.root}, records.Newest, now, 50)
 	for queries := w.Ask(); len(queries) > 0; queries = w.Ask() {
 		for _, q := range queries {
 			honest, lie := s.bucket(q), l.bucket(q)
@@ -170,7 +170,7 @@ func TestWalk_abandoned(t *testing.T) {
 	now := records.MillisOf(noon)
 	s := newStream(t, spaced(now-10*day, now, 20))
 	s.until(now)
-	w := records.NewWalk(testNet, s.root, records.Newest, now, 50)
+	w := records.NewWalk(testNet, []records.Place{s.root}, records.Newest, now, 50)
 	unasked := s.bucket(records.Query{Place: s.root.At(5, s.records[0]), Before: records.Newest, Limit: 50})
 	unasked.Records = s.records
 	w.Answer(unasked)
@@ -197,7 +197,7 @@ func TestWalk_extremes(t *testing.T) {
 		root := rapid.SampledFrom([]records.Place{records.TagPlace("go"), records.ThreadPlace(records.ItemKey{})}).Draw(t, "root")
 		before := records.Position{Created: edge.Draw(t, "before")}
 		want := rapid.SampledFrom([]int{-1 << 63, -1, 0, 1, 1 << 40, 1<<63 - 1}).Draw(t, "want")
-		w := records.NewWalk(testNet, root, before, edge.Draw(t, "now"), want)
+		w := records.NewWalk(testNet, []records.Place{root}, before, edge.Draw(t, "now"), want)
 		created := rapid.SampledFrom([]records.Millis{0, 1, records.MaxMillis}).Draw(t, "created")
 		rs := make([]*records.Record, 3)
 		for i := range rs {

@@ -21,7 +21,7 @@ type reading struct {
 
 // read walks one page of a tree in which some places fail.
 func (t *tree) read(root records.Place, before records.Position, now records.Millis, want int, fails ...records.Place) (out reading) {
-	w := records.NewWalk(t.network, root, before, now, want)
+	w := records.NewWalk(t.network, []records.Place{root}, before, now, want)
 	for {
 		queries := w.Ask()
 		if len(queries) == 0 {
@@ -230,7 +230,7 @@ func TestWalk_continued(t *testing.T) {
 	if out := tr.read(root, records.Newest, now, 5); len(out.page.Records) != 5 || out.rounds < 3 {
 		t.Errorf("behind what expired: %d records in %d rounds", len(out.page.Records), out.rounds)
 	}
-	w := records.NewWalk(testNet, root, records.Newest, now-59_000, 60)
+	w := records.NewWalk(testNet, []records.Place{root}, records.Newest, now-59_000, 60)
 	for queries := w.Ask(); len(queries) > 0; queries = w.Ask() {
 		for _, q := range queries {
 			q.Limit = min(q.Limit, 7)
@@ -249,7 +249,7 @@ func TestWalk_newestVersion(t *testing.T) {
 	root := records.UserPlace(author)
 	month := root.At(records.LevelMonth, vs[0])
 	for _, order := range [][]int{{0, 2}, {2, 0}} {
-		w := records.NewWalk(testNet, root, records.Newest, now, 5)
+		w := records.NewWalk(testNet, []records.Place{root}, records.Newest, now, 5)
 		for _, q := range w.Ask() {
 			b := records.Bucket{Place: q.Place}
 			switch q.Place {
