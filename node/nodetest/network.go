@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"slices"
-	"testing"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
@@ -27,13 +26,21 @@ type Config struct {
 	Tune    func(i int, c *starling.Config)
 }
 
+// T is what a network asks of the test that it runs in. A *testing.T is one.
+type T interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Cleanup(f func())
+}
+
 // Network is a network of whole nodes on [Links], in virtual time. Make and use
 // it inside one synctest bubble.
 type Network struct {
 	Links *Links
 	Nodes []*Node
 
-	t       *testing.T
+	t       T
 	config  Config
 	network records.Network
 	random  *mathrand.Rand
@@ -54,12 +61,12 @@ const readyTime = 2 * time.Minute
 
 // New starts a network and waits until every node is ready. The nodes end with
 // the test. A node that ends with an error fails it.
-func New(t *testing.T, c Config) *Network {
+func New(t T, c Config) *Network {
 	t.Helper()
 	if c.Network.ID() == "" {
 		network, err := records.TestNetwork("simulation")
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("name the network: %v", err)
 		}
 		c.Network = network
 	}
@@ -95,11 +102,11 @@ func (n *Network) nodeConfig(i int) starling.Config {
 	n.t.Helper()
 	identity, _, err := crypto.GenerateEd25519Key(rand.Reader)
 	if err != nil {
-		n.t.Fatal(err)
+		n.t.Fatalf("make key of node %d: %v", i, err)
 	}
 	person, err := records.GenerateKey(rand.Reader)
 	if err != nil {
-		n.t.Fatal(err)
+		n.t.Fatalf("make key of person %d: %v", i, err)
 	}
 	c := starling.Default()
 	c.Identity, c.Person, c.Network = identity, person, n.network
