@@ -29,9 +29,13 @@ type Config struct {
 // T is what a network asks of the test that it runs in. A *testing.T is one.
 type T interface {
 	Helper()
-	Errorf(format string, args ...any)
-	Fatalf(format string, args ...any)
 	Cleanup(f func())
+	failer
+}
+
+type failer interface {
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any) // does not return
 }
 
 // Network is a network of whole nodes on [Links], in virtual time. Make and use
@@ -51,9 +55,11 @@ type Node struct {
 	*starling.Node
 	Index int
 
-	stop  context.CancelFunc
-	ended chan error
-	gone  bool // stopped or killed
+	store  *datastore.Store
+	client bool // holds nothing for others
+	stop   context.CancelFunc
+	ended  chan error
+	gone   bool // stopped or killed
 }
 
 // readyTime bounds, in virtual time, how long a node may take to join.
@@ -92,7 +98,7 @@ func (n *Network) Start() *Node {
 		n.t.Fatalf("make node %d: %v", i, err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	x := &Node{Node: made, Index: i, stop: stop, ended: make(chan error, 1)}
+	x := &Node{Node: made, Index: i, store: c.Store, client: c.Client, stop: stop, ended: make(chan error, 1)}
 	go func() { x.ended <- made.Run(ctx) }()
 	n.Nodes = append(n.Nodes, x)
 	return x
