@@ -11,6 +11,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/starling-social/starling/datastore"
 	"github.com/starling-social/starling/protocol/dht"
@@ -35,6 +36,8 @@ type Node struct {
 	tree   *tree
 	copies *copies
 
+	fetching *semaphore.Weighted // frames of readers under way
+
 	closing sync.Once
 	stopped chan struct{} // closed by Close
 	tasks   tasks         // what Close waits for
@@ -55,6 +58,7 @@ func New(c Config) (*Node, error) {
 	n := &Node{
 		config: c, log: c.Log, started: c.Now(), stopped: make(chan struct{}),
 		door: records.NewDoor(c.Network, c.DoorSize), tree: newTree(c.Network), copies: newCopies(),
+		fetching: semaphore.NewWeighted(maxFetches),
 	}
 	if err := n.assemble(); err != nil {
 		return nil, errors.Join(err, n.Close())

@@ -149,10 +149,10 @@ func (n *Node) unreachable(p peer.ID, err error) {
 	n.log.Debug("member did not answer", "peer_id", p, "err", err)
 }
 
-func pick(puts []records.Put, indices []int) []records.Put {
-	out := make([]records.Put, len(indices))
+func pick[T any](all []T, indices []int) []T {
+	out := make([]T, len(indices))
 	for k, i := range indices {
-		out[k] = puts[i]
+		out[k] = all[i]
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,69 +9,101 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"golang.org/x/sync/errgroup"
 
+	"github.com/starling-social/starling/protocol"
 	"github.com/starling-social/starling/protocol/exchange"
 	"github.com/starling-social/starling/records"
 )
 
-// How a place is read: records from a few members, fingerprints from others, and
-// records from those too whose fingerprint differs. What is read is the union, so
-// one honest member among those asked suffices.
+// Bounds of reading.
 const (
-	readFull  = 2  // members asked for records
-	readPrint = 14 // members asked for the fingerprint alone
+	maxFetches = 512 // frames under way of all readers together: two home feeds that ask everybody of a network of 200
+	maxLookups = 32  // neighbourhoods looked up at once, for one round of a page
+
+	// Somebody who was asked for records is late when he has taken twice as long as
+	// most others took for theirs; then another is asked as well.
+	hedgeMin = 20 * time.Millisecond
+	hedgeMax = time.Second
 )
 
 // errNobody means that no member of a place answered.
 var errNobody = errors.New("no member answered")
 
-// reading is one place being read.
-type reading struct {
-	query    records.Query
-	members  []peer.ID // in the order in which they are asked
-	asked    map[peer.ID]bool
-	full     map[peer.ID]records.Bucket // what members hold, records included
-	prints   map[peer.ID]records.Bucket // what members hold, without records
-	answered int
-	pending  int // questions under way
-}
-
 // read asks the members of many places at once and returns the union for each,
 // in the order of the queries. A place that nobody answered for has an error of
 // its own.
 func (n *Node) read(ctx context.Context, queries []records.Query) ([]records.Bucket, []error) {
-	readings := make([]*reading, len(queries))
-	errs := make([]error, len(queries))
+	began := n.now()
+	buckets, errs := make([]records.Bucket, len(queries)), make([]error, len(queries))
+	var far []int // queries that members are asked about
 	for i, q := range queries {
-		members, err := n.members(ctx, q.Place)
-		if err != nil {
-			errs[i] = err
+		if !n.copies.fresh(ctx, q.Place, began) || n.recall(q, &buckets[i]) != nil {
+			far = append(far, i)
 		}
-		readings[i] = newReading(q, n.readOrder(members))
 	}
-	n.ask(ctx, readings, (*reading).first)
-	// Those who differ, and where nobody answered the next in line, until there is
-	// nobody left to ask.
-	for n.ask(ctx, readings, (*reading).further) {
-		continue
-	}
-	buckets := make([]records.Bucket, len(queries))
-	for i, r := range readings {
+	readings := n.readings(ctx, pick(queries, far))
+	n.ask(ctx, readings)
+	for k, i := range far {
+		r := readings[k]
 		if len(r.full) == 0 {
-			errs[i] = errors.Join(errs[i], fmt.Errorf("%s: %w", r.query.Place, errNobody))
+			errs[i] = errors.Join(r.err, fmt.Errorf("%s: %w", queries[i].Place, errNobody))
 			continue
 		}
-		buckets[i] = r.union()
-		n.tree.saw(buckets[i])
+		buckets[i] = n.learn(ctx, r, queries[i], began)
 	}
 	return buckets, errs
 }
 
-func newReading(q records.Query, members []peer.ID) *reading {
-	return &reading{
-		query: q, members: members, asked: map[peer.ID]bool{},
-		full: map[peer.ID]records.Bucket{}, prints: map[peer.ID]records.Bucket{},
+// recall answers a query from our own copy.
+func (n *Node) recall(q records.Query, b *records.Bucket) (err error) {
+	if *b, err = n.store.Bucket(q); err != nil {
+		n.copies.spoil(q.Place)
+		n.log.Warn("read our copy", "place", q.Place, "err", err)
 	}
+	return err
+}
+
+// learn is the answer to a query from all that was said, which is also kept.
+func (n *Node) learn(ctx context.Context, r *reading, q records.Query, asked time.Time) records.Bucket {
+	all := r.union()
+	if r.agreed(all.Fingerprint) {
+		n.tree.saw(all) // what a majority holds; what a single member shows may be made for us to see
+	}
+	if r.query == q {
+		return all
+	}
+	if !all.More {
+		if err := n.keep(ctx, all, asked); err != nil {
+			n.log.Warn("keep a copy", "place", q.Place, "err", err)
+		}
+	}
+	return page(all, q)
+}
+
+// readings finds whom to ask about each place. Of one whose copy we keep the whole
+// is compared, so that the copy can be made whole.
+func (n *Node) readings(ctx context.Context, queries []records.Query) []*reading {
+	out := make([]*reading, len(queries))
+	var g errgroup.Group
+	g.SetLimit(maxLookups)
+	for i, q := range queries {
+		g.Go(func() error {
+			members, err := n.members(ctx, q.Place)
+			kept := n.copies.keeps(q.Place)
+			if kept {
+				q.Before, q.Limit = records.Newest, n.config.Network.Capacity(q.Place)
+			}
+			out[i] = newReading(q, n.readOrder(members), err)
+			var b records.Bucket
+			if kept && n.recall(q, &b) == nil {
+				out[i].holding(n.host.ID(), b)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // each has its own error
+	return out
 }
 
 // readOrder puts ourselves first, then those we are connected to by latency, then
@@ -86,201 +119,168 @@ func (n *Node) readOrder(members []peer.ID) []peer.ID {
 		}
 		return time.Hour
 	}
-	slices.SortStableFunc(out, func(p, q peer.ID) int { return int(rank(p).Microseconds() - rank(q).Microseconds()) })
+	slices.SortStableFunc(out, func(p, q peer.ID) int { return cmp.Compare(rank(p), rank(q)) })
 	return out
 }
 
-// question is what a reading asks of a member: its records, or the fingerprint alone.
-type question struct {
-	member peer.ID
-	full   bool
-}
+// A wave is the questions of many places under way at once, a frame or more to a
+// member. It belongs to one goroutine; others only send on answers.
+type wave struct {
+	node     *Node
+	readings []*reading
+	answers  chan readAnswer
+	over     chan struct{} // closed when nobody takes answers any more
 
-// first asks some for records and others for fingerprints.
-func (r *reading) first() (out []question) {
-	for i, m := range r.members[:min(len(r.members), readFull+readPrint)] {
-		out = append(out, question{m, i < readFull})
-	}
-	return out
-}
-
-// further asks those for records whose fingerprint differs from that of everybody
-// who gave theirs; and while nobody did, the next in line.
-func (r *reading) further() (out []question) {
-	for m, p := range r.prints {
-		if _, ok := r.full[m]; !ok && !r.seen(p.Fingerprint) {
-			out = append(out, question{m, true})
-		}
-	}
-	clear(r.prints) // each is asked at most once more
-	if len(out) > 0 || len(r.full) > 0 {
-		return out
-	}
-	for _, m := range r.members {
-		if !r.asked[m] {
-			return append(out, question{m, true})
-		}
-	}
-	return nil
-}
-
-func (r *reading) seen(f records.Fingerprint) bool {
-	for _, b := range r.full {
-		if b.Fingerprint == f {
-			return true
-		}
-	}
-	return false
-}
-
-// enough tells whether waiting longer is unlikely to show more: somebody gave
-// their records and more than half of those asked answered.
-func (r *reading) enough() bool {
-	return r.pending == 0 || (len(r.full) > 0 && r.answered > r.pending)
-}
-
-// ask puts the questions of all readings, one frame to a member, and takes in the
-// answers; false if there were no questions.
-func (n *Node) ask(ctx context.Context, readings []*reading, questions func(*reading) []question) bool {
-	frames := map[peer.ID][]item{}
-	for _, r := range readings {
-		r.answered = 0
-		for _, q := range questions(r) {
-			r.asked[q.member] = true
-			r.pending++
-			frames[q.member] = append(frames[q.member], item{r, q.full})
-		}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	answers := make(chan readAnswer, len(frames))
-	for p, items := range frames {
-		n.send(ctx, p, items, answers)
-	}
-	wait := newPatience(time.Now())
-	for range frames {
-		select {
-		case a := <-answers:
-			n.receive(a)
-		case <-wait.over():
-			return settle(readings)
-		case <-ctx.Done():
-			return settle(readings)
-		}
-		if !slices.ContainsFunc(readings, func(r *reading) bool { return !r.enough() }) {
-			wait.begin(time.Now())
-		}
-	}
-	return len(frames) > 0
-}
-
-// item is one query of a frame.
-type item struct {
-	reading *reading
-	full    bool
+	began             time.Time
+	launched, arrived int // frames
+	waiting           int // readings that have not enough
+	patience          *patience
+	hedge             *time.Timer
+	hedged            bool // the timer was set by how long others took
 }
 
 type readAnswer struct {
-	peer    peer.ID
-	items   []item
-	fetched []exchange.Answer
-	err     error
+	peer      peer.ID
+	questions []question
+	fetched   []exchange.Answer
+	err       error
 }
 
-// send asks one member, on a goroutine that ends with ctx.
-func (n *Node) send(ctx context.Context, p peer.ID, items []item, answers chan<- readAnswer) {
-	queries := make([]records.Query, len(items))
-	for i, it := range items {
-		queries[i] = it.reading.query
-		if !it.full {
-			queries[i].Print = true
-		}
+// ask carries out readings until each has enough, or there is nobody left to ask.
+// Slow members are still waited for a little, and what they answer later is not
+// heard any more.
+func (n *Node) ask(ctx context.Context, readings []*reading) {
+	now := time.Now()
+	w := &wave{
+		node: n, readings: readings, answers: make(chan readAnswer), over: make(chan struct{}),
+		began: now, patience: newPatience(now), hedge: time.NewTimer(hedgeMax), waiting: len(readings),
 	}
-	started := n.tasks.start(ctx, n.config.FetchTimeout, func(bounded context.Context) {
-		bounded, cancel := context.WithCancel(bounded)
-		defer cancel()
-		defer context.AfterFunc(ctx, cancel)()
-		fetched, err := n.fetch(bounded, p, queries)
-		answers <- readAnswer{p, items, fetched, err}
-	})
-	if !started {
-		answers <- readAnswer{p, items, nil, ErrStopped}
+	defer close(w.over)
+	defer w.hedge.Stop()
+	w.review(ctx, readings, (*reading).first)
+	for w.arrived < w.launched && w.step(ctx) {
+		continue
 	}
+	w.note(ctx)
 }
 
-// receive takes in what one member answered.
-func (n *Node) receive(a readAnswer) {
-	if a.err != nil {
-		n.unreachable(a.peer, a.err)
+// step waits for what happens next and asks what follows from it; false when
+// nothing is waited for any more.
+func (w *wave) step(ctx context.Context) bool {
+	select {
+	case a := <-w.answers:
+		w.review(ctx, w.receive(a), (*reading).more)
+	case <-w.hedge.C:
+		w.hedge.Reset(hedgeMax)
+		w.review(ctx, w.readings, (*reading).late)
+	case <-w.patience.over():
+		return false
+	case <-ctx.Done():
+		return false
 	}
-	for i, it := range a.items {
-		it.reading.pending--
-		it.reading.answered++
-		if a.err == nil && a.fetched[i].Err == nil {
-			it.reading.take(a.peer, a.fetched[i].Bucket, it.full)
-		}
-	}
-}
-
-// settle gives up on what is still under way.
-func settle(readings []*reading) bool {
-	for _, r := range readings {
-		r.pending = 0
-	}
+	w.pace()
 	return true
 }
 
-func (r *reading) take(p peer.ID, b records.Bucket, full bool) {
-	if full {
-		r.full[p] = b
-	} else {
-		r.prints[p] = b
+// review asks what some readings have to ask now, and sees which have enough.
+func (w *wave) review(ctx context.Context, touched []*reading, questions func(*reading) []question) {
+	var all []question
+	for _, r := range touched {
+		all = append(all, questions(r)...)
+	}
+	w.launch(ctx, all)
+	for _, r := range touched {
+		was := r.done
+		r.done = r.enough()
+		switch {
+		case r.done && !was:
+			w.waiting--
+		case was && !r.done:
+			w.waiting++
+		}
 	}
 }
 
-// union is everything that anybody showed: of each thing the winning version, of
-// the page no more than all have shown whole.
-func (r *reading) union() records.Bucket {
-	out := records.Bucket{Place: r.query.Place}
-	held, witnesses := map[records.ItemKey]*records.Record{}, map[records.ItemKey]*records.Record{}
-	var cut records.Position // where the first cut page ends
-	for _, b := range r.full {
-		keepWinners(held, b.Records)
-		keepWinners(witnesses, b.Witnesses)
-		out.Count, out.Full = max(out.Count, b.Count), out.Full || b.Full
-		out.Fingerprint = b.Fingerprint
-		if b.More && len(b.Records) > 0 {
-			out.More = true
-			if last := r.query.Place.Position(b.Records[len(b.Records)-1]); last.Compare(cut) > 0 {
-				cut = last
+// pace sets the clocks by what has arrived: when those who are late are replaced,
+// and how long the slowest are waited for.
+func (w *wave) pace() {
+	took := time.Since(w.began)
+	if w.waiting == 0 {
+		w.patience.begin(time.Now())
+		return
+	}
+	if !w.hedged && 2*w.arrived > w.launched {
+		w.hedged = true
+		w.hedge.Reset(min(max(took, hedgeMin), hedgeMax))
+	}
+}
+
+// launch asks each member what it is to be asked, in as few frames as that takes.
+func (w *wave) launch(ctx context.Context, questions []question) {
+	frames := map[peer.ID][]question{}
+	for _, q := range questions {
+		frames[q.member] = append(frames[q.member], q)
+	}
+	for p, all := range frames {
+		for part := range slices.Chunk(all, protocol.MaxQueries) {
+			w.launched++
+			if !w.send(ctx, p, part) {
+				w.receive(readAnswer{p, part, nil, ErrStopped})
 			}
 		}
 	}
-	for _, b := range r.prints {
-		keepWinners(witnesses, b.Witnesses)
-	}
-	out.Records, out.Witnesses = newestFirst(r.query.Place, held), newestFirst(r.query.Place, witnesses)
-	if out.More {
-		out.Records = slices.DeleteFunc(out.Records, func(q *records.Record) bool {
-			return r.query.Place.Position(q).Compare(cut) < 0
-		})
-	}
-	return out
 }
 
-func keepWinners(held map[records.ItemKey]*records.Record, offered []*records.Record) {
-	for _, r := range offered {
-		if h := held[r.ItemKey()]; h == nil || r.Wins(h) {
-			held[r.ItemKey()] = r
+// send asks one member, on a goroutine that may outlive the wave: a member that
+// answers too late for it is there, and one that never does is to be found out.
+func (w *wave) send(ctx context.Context, p peer.ID, questions []question) (started bool) {
+	queries := make([]records.Query, len(questions))
+	for i, q := range questions {
+		queries[i] = q.reading.query
+		queries[i].Print = !q.full
+	}
+	n := w.node
+	return n.tasks.start(ctx, n.config.FetchTimeout, func(bounded context.Context) {
+		bounded, cancel := context.WithCancel(bounded)
+		defer cancel()
+		defer context.AfterFunc(ctx, cancel)()
+		a := readAnswer{peer: p, questions: questions}
+		if a.err = n.fetching.Acquire(bounded, 1); a.err == nil {
+			a.fetched, a.err = n.fetch(bounded, p, queries)
+			n.fetching.Release(1)
+		}
+		if a.err != nil {
+			n.unreachable(p, a.err)
+		}
+		select {
+		case w.answers <- a:
+		case <-w.over:
+		}
+	})
+}
+
+// receive takes in what one member answered, and returns what it is about.
+func (w *wave) receive(a readAnswer) (touched []*reading) {
+	w.arrived++
+	for i, q := range a.questions {
+		var b *records.Bucket
+		if a.err == nil && a.fetched[i].Err == nil {
+			b = &a.fetched[i].Bucket
+		}
+		q.reading.take(q, b)
+		touched = append(touched, q.reading)
+	}
+	return touched
+}
+
+// note adds what was asked to the trace of the context.
+func (w *wave) note(ctx context.Context) {
+	depth, shown := 0, 0
+	for _, r := range w.readings {
+		depth = max(depth, r.depth)
+		for _, b := range r.full {
+			shown += len(b.Records) + len(b.Witnesses)
 		}
 	}
-}
-
-func newestFirst(p records.Place, held map[records.ItemKey]*records.Record) []*records.Record {
-	out := make([]*records.Record, 0, len(held))
-	for _, r := range held {
-		out = append(out, r)
-	}
-	slices.SortFunc(out, func(r, s *records.Record) int { return p.Position(s).Compare(p.Position(r)) })
-	return out
+	traceOf(ctx).add(depth, len(w.readings), shown)
 }

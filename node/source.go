@@ -7,11 +7,13 @@ import (
 	"github.com/starling-social/starling/records"
 )
 
-// Source is a timeline: a hashtag's, a user's, or the thread of a post.
+// Source is a timeline: a hashtag's, a user's, what mentions a user, or the thread
+// of a post.
 type Source struct {
-	tag  records.Tag
-	user records.User
-	post *records.Ref
+	tag      records.Tag
+	user     records.User
+	mentions bool // of user
+	post     *records.Ref
 }
 
 // TagSource is what is posted with a hashtag.
@@ -20,15 +22,22 @@ func TagSource(t records.Tag) Source { return Source{tag: t} }
 // UserSource is what a user posts.
 func UserSource(u records.User) Source { return Source{user: u} }
 
+// MentionSource is what mentions a user.
+func MentionSource(u records.User) Source { return Source{user: u, mentions: true} }
+
 // ThreadSource is the thread that a post stands in.
 func ThreadSource(post records.Ref) Source { return Source{post: &post} }
 
-// ParseSource reads '#tag', did:key:…, me, or a post id.
+// ParseSource reads '#tag', did:key:… or me, the same after @ for what mentions
+// them, or a post id.
 func ParseSource(s string, me records.User) (Source, error) {
 	switch {
 	case strings.HasPrefix(s, "#"):
 		t, err := records.NormalizeTag(s)
 		return TagSource(t), err
+	case strings.HasPrefix(s, "@"):
+		u, err := ParseUser(s[1:], me)
+		return MentionSource(u), err
 	case s == "me" || strings.HasPrefix(s, "did:"):
 		u, err := ParseUser(s, me)
 		return UserSource(u), err
@@ -54,6 +63,8 @@ func (s Source) String() string {
 		return s.post.String()
 	case s.tag != "":
 		return "#" + string(s.tag)
+	case s.mentions:
+		return "@" + s.user.String()
 	default:
 		return s.user.String()
 	}

@@ -2,8 +2,10 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/starling-social/starling/records"
 )
@@ -34,7 +36,8 @@ func (e *GapError) Error() string {
 }
 
 // Timeline reads a timeline newest first. Of a thread's first page the post that
-// began it comes first, then the replies. The last pair yielded may be a
+// began it comes first, then the replies. Posts are yielded as soon as it is
+// certain that none is missing before them. The last pair yielded may be a
 // [*GapError]; any other error ends the sequence early.
 func (n *Node) Timeline(ctx context.Context, s Source, rng Range) iter.Seq2[*records.Record, error] {
 	return func(yield func(*records.Record, error) bool) {
@@ -44,50 +47,79 @@ func (n *Node) Timeline(ctx context.Context, s Source, rng Range) iter.Seq2[*rec
 			return
 		}
 		limit := min(max(rng.Limit, 0), MaxTimeline)
-		before := rng.Before
-		if before == (records.Position{}) {
-			before = records.Newest
-			if first != nil && limit > 0 {
-				limit--
-				if !yield(first, nil) {
-					return
-				}
+		if first != nil && limit > 0 && rng.Before == (records.Position{}) {
+			limit--
+			if !yield(first, nil) {
+				return
 			}
 		}
-		n.pages(ctx, root, before, limit, yield)
+		n.pages(ctx, []records.Place{root}, before(rng), limit, yield)
 	}
 }
 
+// Merged reads several timelines as one, newest first, each post once. Of threads
+// it has the replies alone. For the rest see [Node.Timeline].
+func (n *Node) Merged(ctx context.Context, sources []Source, rng Range) iter.Seq2[*records.Record, error] {
+	return func(yield func(*records.Record, error) bool) {
+		if len(sources) == 0 || len(sources) > MaxSources {
+			yield(nil, fmt.Errorf("read %d timelines as one: want 1 to %d", len(sources), MaxSources))
+			return
+		}
+		var roots []records.Place
+		for _, s := range sources {
+			root, _, err := n.resolve(ctx, s)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !slices.Contains(roots, root) {
+				roots = append(roots, root)
+			}
+		}
+		n.pages(ctx, roots, before(rng), min(max(rng.Limit, 0), MaxTimeline), yield)
+	}
+}
+
+func before(rng Range) records.Position {
+	if rng.Before == (records.Position{}) {
+		return records.Newest
+	}
+	return rng.Before
+}
+
 // pages yields up to limit posts before a position, a walk at a time.
-func (n *Node) pages(ctx context.Context, root records.Place, before records.Position, limit int, yield func(*records.Record, error) bool) {
+func (n *Node) pages(ctx context.Context, roots []records.Place, before records.Position, limit int, yield func(*records.Record, error) bool) {
 	var gaps []records.Place
 	for limit > 0 {
-		page, err := n.page(ctx, root, before, min(limit, pageSize))
-		if err != nil {
+		page, err := n.page(ctx, roots, before, min(limit, pageSize), func(r *records.Record) bool { return yield(r, nil) })
+		switch {
+		case errors.Is(err, errTaken):
+			return
+		case err != nil:
 			yield(nil, err)
 			return
 		}
 		gaps = append(gaps, page.Gaps...)
-		for _, r := range page.Records {
-			if !yield(r, nil) {
-				return
-			}
-			before = root.Position(r)
-		}
 		limit -= len(page.Records)
 		if !page.More {
 			break
 		}
+		before = roots[0].Position(page.Records[len(page.Records)-1])
 	}
 	if len(gaps) > 0 {
 		yield(nil, &GapError{gaps})
 	}
 }
 
+// errTaken means that the reader of a page has had enough of it.
+var errTaken = errors.New("nobody takes the rest of the page")
+
 // page carries out one walk: what to ask is decided in package records, whom to
-// ask in read.go.
-func (n *Node) page(ctx context.Context, root records.Place, before records.Position, want int) (records.Page, error) {
-	walk := records.NewWalk(n.config.Network, root, before, records.MillisOf(n.now()), want)
+// ask in read.go. It hands over each record as soon as its place in the page is
+// certain.
+func (n *Node) page(ctx context.Context, roots []records.Place, before records.Position, want int, take func(*records.Record) bool) (records.Page, error) {
+	walk := records.NewWalk(n.config.Network, roots, before, records.MillisOf(n.now()), want)
+	taken := 0
 	for range maxRounds {
 		queries := walk.Ask()
 		if len(queries) == 0 {
@@ -95,7 +127,7 @@ func (n *Node) page(ctx context.Context, root records.Place, before records.Posi
 		}
 		buckets, errs := n.read(ctx, queries)
 		if err := ctx.Err(); err != nil {
-			return records.Page{}, fmt.Errorf("read %s: %w", root, err)
+			return records.Page{}, fmt.Errorf("read %s: %w", roots[0], err)
 		}
 		for i, q := range queries {
 			if errs[i] != nil {
@@ -105,8 +137,24 @@ func (n *Node) page(ctx context.Context, root records.Place, before records.Posi
 			}
 			walk.Answer(buckets[i])
 		}
+		for _, r := range walk.Settled()[taken:] {
+			if taken++; !take(r) {
+				return records.Page{}, errTaken
+			}
+		}
 	}
-	return walk.Page(), nil
+	page := walk.Page()
+	for _, r := range page.Records[taken:] {
+		if !take(r) {
+			return records.Page{}, errTaken
+		}
+	}
+	return page, nil
+}
+
+// newest is a page of some timelines as a whole.
+func (n *Node) newest(ctx context.Context, roots []records.Place, before records.Position, want int) (records.Page, error) {
+	return n.page(ctx, roots, before, want, func(*records.Record) bool { return true })
 }
 
 // resolve finds the root of a source's tree and, of a thread, the post that began
@@ -120,6 +168,8 @@ func (n *Node) resolve(ctx context.Context, s Source) (root records.Place, first
 		return records.ThreadPlace(first.ItemKey()), first, nil
 	case s.tag != "":
 		return records.TagPlace(s.tag), nil, nil
+	case s.mentions:
+		return records.MentionPlace(s.user), nil, nil
 	default:
 		return records.UserPlace(s.user), nil, nil
 	}
@@ -140,8 +190,8 @@ func (n *Node) threadRoot(ctx context.Context, ref records.Ref) (*records.Record
 // Post finds the newest version of a post by its id, which names its author and
 // its time: a walk of one post through the author's tree.
 func (n *Node) Post(ctx context.Context, ref records.Ref) (*records.Record, error) {
-	root := records.UserPlace(ref.Author)
-	page, err := n.page(ctx, root, after(records.Position{Created: ref.Created, Key: ref.Key}), 1)
+	roots := []records.Place{records.UserPlace(ref.Author)}
+	page, err := n.newest(ctx, roots, after(records.Position{Created: ref.Created, Key: ref.Key}), 1)
 	if err != nil {
 		return nil, err
 	}

@@ -271,24 +271,8 @@ func (w *watcher) past(ctx context.Context) ([]*records.Record, error) {
 	if w.left > 0 {
 		want = min(want, w.left)
 	}
-	all := map[records.ItemKey]*records.Record{}
-	pages := make([]records.Page, len(w.roots))
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(8)
-	for i, root := range w.roots {
-		g.Go(func() (err error) {
-			pages[i], err = w.node.page(gctx, root, records.Newest, want)
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	for _, p := range pages {
-		keepWinners(all, p.Records)
-	}
-	past := newestFirst(w.roots[0], all)
-	return past[:min(len(past), want)], nil
+	page, err := w.node.newest(ctx, w.roots, records.Newest, want)
+	return page.Records, err
 }
 
 // check asks the buckets for what was not heard, and yields it oldest first.

@@ -93,8 +93,10 @@ func (c *conn) do(ctx context.Context, req *pb.Request, most int) ([]*pb.Reply, 
 	}
 	select {
 	case <-k.done:
+		count(ctx, frame.Size(), most-k.most)
 		return k.answer, k.err
 	case <-ctx.Done():
+		count(ctx, frame.Size(), 0)
 		return nil, context.Cause(ctx)
 	}
 }

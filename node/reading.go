@@ -1,0 +1,235 @@
+package node
+
+import (
+	"slices"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/starling-social/starling/records"
+)
+
+// How a place is read: records from a few members, of others the fingerprint that
+// their answer would have. Who is shown records makes their fingerprint himself, so
+// a member whose fingerprint is another holds something else and is asked for its
+// records too. What is read is the union: one honest member among those asked is
+// enough, whatever the others withhold or claim.
+const (
+	readFull  = 2  // members asked for records: the second in case that the first is slow, or lies
+	readPrint = 14 // members asked for the fingerprint alone
+)
+
+// reading is one place being read.
+type reading struct {
+	query   records.Query // as members are asked
+	members []peer.ID     // in the order in which they are asked
+	asked   map[peer.ID]bool
+	whole   map[peer.ID]bool // asked for records
+	full    map[peer.ID]records.Bucket
+	prints  map[peer.ID]records.Bucket
+	err     error // why there are no members
+
+	underway, fullUnderway int
+	total, answered        int
+	done                   bool // had enough when it was last looked at
+	depth                  int  // of the longest chain of questions, each asked because of the answer before
+}
+
+// question is what a reading asks of a member: its records, or the fingerprint alone.
+type question struct {
+	reading *reading
+	member  peer.ID
+	full    bool
+}
+
+func newReading(q records.Query, members []peer.ID, err error) *reading {
+	return &reading{
+		query: q, members: members, err: err,
+		asked: map[peer.ID]bool{}, whole: map[peer.ID]bool{},
+		full: map[peer.ID]records.Bucket{}, prints: map[peer.ID]records.Bucket{},
+	}
+}
+
+// holding begins with what we hold ourselves: members are asked whether they hold
+// the same.
+func (r *reading) holding(self peer.ID, b records.Bucket) {
+	r.asked[self], r.whole[self] = true, true
+	r.full[self] = b
+}
+
+// first asks some for records and others for fingerprints.
+func (r *reading) first() (out []question) {
+	r.depth++
+	for _, m := range r.members {
+		if len(r.asked) == readFull+readPrint {
+			break
+		}
+		if !r.asked[m] {
+			out = append(out, r.question(m, len(r.whole) < readFull))
+		}
+	}
+	return out
+}
+
+func (r *reading) question(m peer.ID, full bool) question {
+	r.asked[m] = true
+	r.underway++
+	r.total++
+	if full {
+		r.whole[m] = true
+		r.fullUnderway++
+	}
+	return question{r, m, full}
+}
+
+// more are the questions that arise from what was answered.
+func (r *reading) more() []question { return r.follow(false) }
+
+// late are the same when those who were asked for records take longer than others
+// would.
+func (r *reading) late() []question { return r.follow(true) }
+
+func (r *reading) follow(late bool) (out []question) {
+	switch {
+	case len(r.full) == 0 && (r.fullUnderway == 0 || late):
+		if m, ok := r.spare(); ok {
+			out = append(out, r.question(m, true))
+		}
+	case len(r.full) > 0 && (r.fullUnderway == 0 || late):
+		for _, m := range r.differing() {
+			out = append(out, r.question(m, true))
+		}
+	}
+	if len(out) > 0 {
+		r.depth++
+	}
+	return out
+}
+
+// spare is the next member to ask for records: one that has given its fingerprint
+// is there and quick, else the next in line.
+func (r *reading) spare() (m peer.ID, ok bool) {
+	for _, m := range r.members {
+		if _, answered := r.prints[m]; answered && !r.whole[m] {
+			return m, true
+		}
+	}
+	for _, m := range r.members {
+		if !r.asked[m] {
+			return m, true
+		}
+	}
+	return "", false
+}
+
+// differing are members whose fingerprint is that of nothing we were shown, one for
+// each such fingerprint. If what it shows is not what it claimed, the next is asked.
+func (r *reading) differing() (out []peer.ID) {
+	known := map[records.Fingerprint]bool{}
+	for _, b := range r.full {
+		known[b.Fingerprint] = true
+	}
+	for _, m := range r.members {
+		if p, ok := r.prints[m]; ok && !r.whole[m] && !known[p.Fingerprint] {
+			known[p.Fingerprint] = true
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// take takes in the answer to a question; nil is none.
+func (r *reading) take(q question, b *records.Bucket) {
+	r.underway--
+	r.answered++
+	if q.full {
+		r.fullUnderway--
+	}
+	switch {
+	case b == nil:
+	case q.full:
+		r.full[q.member] = *b
+	default:
+		r.prints[q.member] = *b
+	}
+}
+
+// enough tells whether waiting longer is unlikely to show more: somebody gave
+// records, most of those asked answered, and nobody holds anything else.
+func (r *reading) enough() bool {
+	return r.underway == 0 || (len(r.full) > 0 && 2*r.answered > r.total && len(r.differing()) == 0)
+}
+
+// agreed tells whether a majority of the members hold what a holder of this
+// fingerprint holds.
+func (r *reading) agreed(f records.Fingerprint) bool {
+	n := 0
+	for _, m := range r.members {
+		b, ok := r.full[m]
+		if !ok {
+			b, ok = r.prints[m]
+		}
+		if ok && b.Fingerprint == f {
+			n++
+		}
+	}
+	return n >= majority(len(r.members))
+}
+
+// union is everything that anybody showed: of each thing the winning version, of
+// the page no more than all have shown whole.
+func (r *reading) union() records.Bucket {
+	out := records.Bucket{Place: r.query.Place}
+	held, witnesses := map[records.ItemKey]*records.Record{}, map[records.ItemKey]*records.Record{}
+	var cut records.Position // where the first cut page ends
+	for _, b := range r.full {
+		keepWinners(held, b.Records)
+		keepWinners(witnesses, b.Witnesses)
+		out.Count, out.Full = max(out.Count, b.Count), out.Full || b.Full
+		if b.More && len(b.Records) > 0 {
+			out.More = true
+			if last := r.query.Place.Position(b.Records[len(b.Records)-1]); last.Compare(cut) > 0 {
+				cut = last
+			}
+		}
+	}
+	for _, b := range r.prints {
+		keepWinners(witnesses, b.Witnesses) // what is on its way down is in no fingerprint
+	}
+	out.Records, out.Witnesses = newestFirst(r.query.Place, held), newestFirst(r.query.Place, witnesses)
+	if out.More {
+		out.Records = slices.DeleteFunc(out.Records, func(q *records.Record) bool {
+			return r.query.Place.Position(q).Compare(cut) < 0
+		})
+	}
+	out.Fingerprint = out.Sum()
+	return out
+}
+
+// page is what of a whole bucket answers a query.
+func page(b records.Bucket, q records.Query) records.Bucket {
+	from := slices.IndexFunc(b.Records, func(r *records.Record) bool { return q.Place.Position(r).Compare(q.Before) < 0 })
+	if from < 0 {
+		from = len(b.Records)
+	}
+	to := min(from+q.Limit, len(b.Records))
+	b.More = b.More || to < len(b.Records)
+	b.Records = b.Records[from:to]
+	return b
+}
+
+func keepWinners(held map[records.ItemKey]*records.Record, offered []*records.Record) {
+	for _, r := range offered {
+		if h := held[r.ItemKey()]; h == nil || r.Wins(h) {
+			held[r.ItemKey()] = r
+		}
+	}
+}
+
+func newestFirst(p records.Place, held map[records.ItemKey]*records.Record) []*records.Record {
+	out := make([]*records.Record, 0, len(held))
+	for _, r := range held {
+		out = append(out, r)
+	}
+	slices.SortFunc(out, func(r, s *records.Record) int { return p.Position(s).Compare(p.Position(r)) })
+	return out
+}
