@@ -12,6 +12,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/starling-social/starling/datastore"
+	"github.com/starling-social/starling/protocol/exchange"
 	"github.com/starling-social/starling/records"
 )
 
@@ -54,7 +55,15 @@ type Config struct {
 	HostOptions []libp2p.Option  // when set, they replace all that this package tells libp2p of the network
 	Store       *datastore.Store // when set, used instead of opening DataDir; Run closes it
 	Now         func() time.Time // nil is time.Now
+
+	// Serve is given what the node would answer others from, and returns what it
+	// answers from instead: a node in all else, that counts or lies. What the node
+	// itself reads of its store does not go through it. Nil is the truth.
+	Serve func(ServedStore) ServedStore
 }
+
+// ServedStore is what others are answered from.
+type ServedStore = exchange.Store
 
 // mainPerIPGroup lets a cloud region or an office take part, and no operator of
 // one fill a routing table.

@@ -82,7 +82,7 @@ func (n *Node) assemble() (err error) {
 		return fmt.Errorf("dht: %w", err)
 	}
 	n.server = exchange.NewServer(exchange.ServerConfig{
-		Host: n.host, Door: n.door, Store: n.store, Region: n.dht, Status: n.exchangeStatus,
+		Host: n.host, Door: n.door, Store: n.served(), Region: n.dht, Status: n.exchangeStatus,
 		Now: c.Now, Log: c.Log.With("part", "exchange"),
 	})
 	n.gossip, err = gossip.New(gossip.Config{
@@ -93,6 +93,14 @@ func (n *Node) assemble() (err error) {
 		return fmt.Errorf("gossip: %w", err)
 	}
 	return nil
+}
+
+// served is what others are answered from.
+func (n *Node) served() exchange.Store {
+	if n.config.Serve == nil {
+		return n.store
+	}
+	return n.config.Serve(n.store)
 }
 
 func openStore(c Config) (*datastore.Store, error) {

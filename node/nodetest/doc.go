@@ -14,6 +14,10 @@
 //		links.Partition([]int{0}, []int{1})
 //	})
 //
+// [Network] puts whole nodes on it. Each of them can be made a liar at any time: a [Lie] is what a node answers others from
+// instead of its store, one file for each way to deceive. [Network.Third] picks so many that of the members of every place
+// about a third lie.
+//
 // # Owns
 //
 // The delivery of bytes between nodes, their addresses, every fault of a link or a node, and the counters of what

@@ -55,11 +55,12 @@ type Node struct {
 	*starling.Node
 	Index int
 
-	store  *datastore.Store
-	client bool // holds nothing for others
-	stop   context.CancelFunc
-	ended  chan error
-	gone   bool // stopped or killed
+	store    *datastore.Store
+	disguise *disguise
+	client   bool // holds nothing for others
+	stop     context.CancelFunc
+	ended    chan error
+	gone     bool // stopped or killed
 }
 
 // readyTime bounds, in virtual time, how long a node may take to join.
@@ -93,12 +94,14 @@ func (n *Network) Start() *Node {
 	n.t.Helper()
 	i := len(n.Nodes)
 	c := n.nodeConfig(i)
+	d := newDisguise(c.Serve)
+	c.Serve = d.serve
 	made, err := starling.New(c)
 	if err != nil {
 		n.t.Fatalf("make node %d: %v", i, err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	x := &Node{Node: made, Index: i, store: c.Store, client: c.Client, stop: stop, ended: make(chan error, 1)}
+	x := &Node{Node: made, Index: i, store: c.Store, disguise: d, client: c.Client, stop: stop, ended: make(chan error, 1)}
 	go func() { x.ended <- made.Run(ctx) }()
 	n.Nodes = append(n.Nodes, x)
 	return x
