@@ -161,7 +161,7 @@ func (n *Node) descend(ctx context.Context, open []*descent, first bool) error {
 		return err
 	}
 	for i, t := range tallies {
-		if t.below > 0 {
+		if t.below >= majority(t.members) {
 			n.tree.below(puts[i].Place, puts[i].Record, t.bound)
 		}
 	}

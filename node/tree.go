@@ -9,7 +9,10 @@ import (
 // tree remembers what a node has learnt of the trees of buckets: which places
 // have records below them and where full buckets end. Both facts are for ever: a
 // witnessed child stays witnessed, and a bound only moves down, so a remembered
-// one is at worst too high, which costs a round and misplaces nothing.
+// one is at worst too high, which costs a round and misplaces nothing. Because they
+// are for ever, and a writer who believes in a witness that is none puts records
+// where no reader looks, only what a majority of a place's members vouch for is
+// remembered: a third of them may lie.
 //
 // It is safe for concurrent use.
 type tree struct {
@@ -57,17 +60,24 @@ func (t *tree) passes(p records.Place, r *records.Record) bool {
 	return ok && p.Position(r).Compare(bound) > 0
 }
 
-// below notes that r belongs below p, where it or an older record bears witness.
+// below notes that a majority of p's members say that r belongs below p, where it
+// or an older record bears witness. The bound is the highest that any of them said:
+// of a majority at least one tells the truth.
 func (t *tree) below(p records.Place, r *records.Record, bound records.Position) {
 	t.witnessed.Add(p.ChildFor(r), struct{}{})
-	if bound != (records.Position{}) {
+	if bound == (records.Position{}) {
+		return
+	}
+	if known, ok := t.bounds.Get(p); !ok || bound.Compare(known) < 0 {
 		t.bounds.Add(p, bound)
 	}
 }
 
-// saw notes what a verified bucket shows.
-func (t *tree) saw(b records.Bucket) {
-	for _, w := range b.Witnesses {
-		t.witnessed.Add(b.Place.ChildFor(w), struct{}{})
+// saw notes which children a bucket shows witnesses of, that a majority of the
+// place's members hold exactly so. What a single member shows may be a real record
+// that is a witness nowhere else; readers go there in any case.
+func (t *tree) saw(agreed records.Bucket) {
+	for _, w := range agreed.Witnesses {
+		t.witnessed.Add(agreed.Place.ChildFor(w), struct{}{})
 	}
 }
