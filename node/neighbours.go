@@ -20,7 +20,8 @@ const (
 )
 
 // followPrefix keeps what depends on our neighbourhood in step with it: which
-// live topics we relay, and which connections are never trimmed.
+// live topics we relay, which connections are never trimmed, and that other members
+// learn what we hold.
 func (n *Node) followPrefix(ctx context.Context) error {
 	protected := map[peer.ID]bool{}
 	select {
@@ -38,6 +39,10 @@ func (n *Node) followPrefix(ctx context.Context) error {
 			})
 		}
 		n.protect(protected)
+		select {
+		case n.moved <- struct{}{}:
+		default: // nobody has taken note of the last move yet
+		}
 		select {
 		case <-n.dht.Changed():
 		case <-ctx.Done():

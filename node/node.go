@@ -34,6 +34,8 @@ type Node struct {
 	client *exchange.Client
 	gossip *gossip.Gossip
 	tree   *tree
+	holder *holder
+	moved  chan struct{} // holds a token when our neighbourhood is another than before
 	copies *copies
 
 	fetching *semaphore.Weighted // frames of readers under way
@@ -56,7 +58,7 @@ func New(c Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		config: c, log: c.Log, started: c.Now(), stopped: make(chan struct{}),
+		config: c, log: c.Log, started: c.Now(), stopped: make(chan struct{}), moved: make(chan struct{}, 1),
 		door: records.NewDoor(c.Network, c.DoorSize), tree: newTree(c.Network), copies: newCopies(),
 		fetching: semaphore.NewWeighted(maxFetches),
 	}
@@ -81,6 +83,7 @@ func (n *Node) assemble() (err error) {
 	if n.dht, err = n.newDHT(); err != nil {
 		return fmt.Errorf("dht: %w", err)
 	}
+	n.holder = newHolder(n.store, n.offerShare, c.Now)
 	n.server = exchange.NewServer(exchange.ServerConfig{
 		Host: n.host, Door: n.door, Store: n.served(), Region: n.dht, Status: n.exchangeStatus,
 		Now: c.Now, Log: c.Log.With("part", "exchange"),
@@ -98,9 +101,9 @@ func (n *Node) assemble() (err error) {
 // served is what others are answered from.
 func (n *Node) served() exchange.Store {
 	if n.config.Serve == nil {
-		return n.store
+		return n.holder
 	}
-	return n.config.Serve(n.store)
+	return n.config.Serve(n.holder)
 }
 
 func openStore(c Config) (*datastore.Store, error) {
@@ -139,6 +142,9 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.dht.Run(ctx) })
 	if !n.config.Client {
 		g.Go(func() error { return n.server.Run(ctx) })
+		g.Go(func() error { return n.carryDown(ctx) })
+		g.Go(func() error { return n.offerUsed(ctx) })
+		g.Go(func() error { return n.offerAll(ctx) })
 	}
 	g.Go(func() error { return n.gossip.Run(ctx) })
 	g.Go(func() error { return n.keepPeers(ctx) })

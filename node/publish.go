@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -131,12 +130,15 @@ func (n *Node) place(ctx context.Context, r *records.Record, later bool) (Receip
 	for _, root := range r.Roots() {
 		open = append(open, &descent{record: r, root: root, at: n.tree.deepest(root, r), later: later})
 	}
-	all, first := open, true
-	for len(open) > 0 {
-		if err := n.descend(ctx, open, first); err != nil {
+	all := open
+	var fallen []*descent
+	defer func() { n.carry(ctx, fallen) }()
+	for first := true; len(open) > 0; first = false {
+		more, err := n.descend(ctx, open, first)
+		if err != nil {
 			return receiptOf(r, all), err
 		}
-		first = false
+		fallen = append(fallen, more...)
 		open = stillOpen(open)
 	}
 	receipt := receiptOf(r, all)
@@ -144,91 +146,6 @@ func (n *Node) place(ctx context.Context, r *records.Record, later bool) (Receip
 		return receipt, noQuorum(all)
 	}
 	return receipt, nil
-}
-
-// descend makes one round: a put for every open descent, and what each teaches.
-func (n *Node) descend(ctx context.Context, open []*descent, first bool) error {
-	var puts []records.Put
-	for _, d := range open {
-		d.put = len(puts)
-		puts = append(puts, records.Put{Place: d.at, Record: d.record})
-		if first {
-			puts = append(puts, d.alongside()...)
-		}
-	}
-	tallies, err := n.putRound(ctx, puts)
-	if err != nil {
-		return err
-	}
-	for i, t := range tallies {
-		if t.below >= majority(t.members) {
-			n.tree.below(puts[i].Place, puts[i].Record, t.bound)
-		}
-	}
-	for _, d := range open {
-		d.learn(tallies[d.put])
-	}
-	n.carry(ctx, puts, tallies)
-	return nil
-}
-
-// descent is the way of a record down the tree of one of its roots.
-type descent struct {
-	record *records.Record
-	root   records.Place
-	later  bool          // not the first version of its thing
-	at     records.Place // where it is put next, or came to rest
-	put    int           // index of this round's put
-	last   tally
-	again  int // rounds repeated because members were lost
-	done   bool
-}
-
-// maxAgain bounds looking for the members of one place anew.
-const maxAgain = 3
-
-// alongside are the puts that go with the first one. Followers listen at the
-// roots of users, mentions and threads, so every version passes there; and a
-// version that is not the first replaces the older one wherever it stands above,
-// as witness or in a bucket.
-func (d *descent) alongside() (puts []records.Put) {
-	if d.at.IsRoot() {
-		return nil
-	}
-	if !d.later {
-		if d.root.Kind() == records.PlaceTag || d.root.Kind() == records.PlaceSequel {
-			return nil
-		}
-		return []records.Put{{Place: d.root, Record: d.record}}
-	}
-	for p, ok := d.at.Parent(); ok; p, ok = p.Parent() {
-		puts = append(puts, records.Put{Place: p, Record: d.record})
-	}
-	return puts
-}
-
-// learn decides what a round's tally means: at rest, further down, or stuck.
-func (d *descent) learn(t tally) {
-	d.last = t
-	child := d.at.ChildFor(d.record)
-	need := majority(t.members)
-	switch {
-	case t.stored+t.below < need && t.lost > 0 && d.again < maxAgain:
-		d.again++ // the members are others now: find them
-	case t.stored >= need, child == d.at, t.stored+t.below < need:
-		d.done = true
-	default:
-		d.at = child
-	}
-}
-
-func stillOpen(all []*descent) (open []*descent) {
-	for _, d := range all {
-		if !d.done {
-			open = append(open, d)
-		}
-	}
-	return open
 }
 
 func receiptOf(r *records.Record, all []*descent) Receipt {
@@ -250,32 +167,4 @@ func noQuorum(all []*descent) error {
 		return fmt.Errorf("%w: %s: %d of %d", ErrNoQuorum, d.at, d.last.stored, d.last.members)
 	}
 	return ErrNoQuorum
-}
-
-// carryTimeout bounds carrying down what our puts displaced. Holders do it
-// themselves after a while, so nothing is lost when it runs out.
-const carryTimeout = 30 * time.Second
-
-// carry brings what was displaced by puts to the places below, where it belongs
-// now. It is not waited for: the holders that displaced it still serve it.
-func (n *Node) carry(ctx context.Context, puts []records.Put, tallies []tally) {
-	var open []*descent
-	for i, t := range tallies {
-		for _, r := range t.displaced {
-			child := puts[i].Place.ChildFor(r)
-			open = append(open, &descent{record: r, root: puts[i].Place.Root(), at: child})
-		}
-	}
-	if len(open) == 0 {
-		return
-	}
-	n.tasks.start(ctx, carryTimeout, func(ctx context.Context) {
-		for len(open) > 0 {
-			if err := n.descend(ctx, open, false); err != nil {
-				n.log.Debug("carry down displaced records", "err", err)
-				return
-			}
-			open = stillOpen(open)
-		}
-	})
 }

@@ -19,7 +19,7 @@ type tally struct {
 	stored    int // have it on disk
 	below     int // say that it belongs below, and bear witness
 	bound     records.Position
-	displaced map[records.ID]*records.Record
+	displaced map[records.ID]*claim
 	lost      int   // did not answer, or said that the place is not theirs to hold
 	refused   error // the last refusal
 }
@@ -41,10 +41,32 @@ func (t *tally) add(r exchange.Result) {
 	}
 	for _, d := range r.Outcome.Displaced {
 		if t.displaced == nil {
-			t.displaced = map[records.ID]*records.Record{}
+			t.displaced = map[records.ID]*claim{}
 		}
-		t.displaced[d.ID()] = d
+		if t.displaced[d.ID()] == nil {
+			t.displaced[d.ID()] = &claim{record: d}
+		}
+		t.displaced[d.ID()].members++
 	}
+}
+
+// claim is a record that members say a put displaced.
+type claim struct {
+	record  *records.Record
+	members int
+}
+
+// gone is what a put displaced, by the word of more than a third of the members:
+// those who lie are fewer, and cannot make a writer carry what stays where it is.
+// What fewer say, because others displaced it at another writer's put, the holders
+// carry themselves.
+func (t *tally) gone() (out []*records.Record) {
+	for _, c := range t.displaced {
+		if 3*c.members > t.members {
+			out = append(out, c.record)
+		}
+	}
+	return out
 }
 
 // decided tells whether more answers cannot change where the record goes next.

@@ -1,0 +1,68 @@
+package nodetest
+
+import (
+	"fmt"
+
+	"github.com/starling-social/starling/records"
+)
+
+// Audit compares what every running member of every place holds with what it would
+// hold had rs, and nothing else under the same roots, come to rest, and says what
+// differs. Records on their way down do not count: see [Network.OnTheWay].
+func (n *Network) Audit(rs []*records.Record) (differences []string) {
+	n.t.Helper()
+	want := map[records.Coordinate]records.Fingerprint{}
+	places := map[records.Coordinate]records.Place{}
+	roots := map[records.Place]bool{}
+	for _, b := range n.layOut(rs) {
+		for _, p := range b.puts {
+			want[b.at] = want[b.at].Plus(records.Element(b.at, p.Record.ItemKey(), p.Record.ID()))
+			places[b.at] = p.Place
+			roots[p.Place.Root()] = true
+		}
+	}
+	for _, x := range n.Running() {
+		held := x.states(n.t, roots, places)
+		holds := x.holds()
+		for at, w := range want {
+			if got := held[at]; holds(at) && got != w {
+				differences = append(differences, fmt.Sprintf("node %d holds %d records at %s, want %d", x.Index, got.Count, places[at], w.Count))
+			}
+			delete(held, at)
+		}
+		for at, got := range held {
+			if holds(at) {
+				differences = append(differences, fmt.Sprintf("node %d holds %d records at %s, want none", x.Index, got.Count, places[at]))
+			}
+		}
+	}
+	return differences
+}
+
+// states are the fingerprints of all places under some roots that a node holds.
+func (x *Node) states(t T, roots map[records.Place]bool, places map[records.Coordinate]records.Place) map[records.Coordinate]records.Fingerprint {
+	t.Helper()
+	held := map[records.Coordinate]records.Fingerprint{}
+	var last records.Coordinate
+	for i := range last {
+		last[i] = 0xff
+	}
+	for e, err := range x.store.Entries(records.Coordinate{}, last) {
+		if err != nil {
+			t.Fatalf("entries of node %d: %v", x.Index, err)
+		}
+		if roots[e.Place.Root()] {
+			held[e.Coordinate] = held[e.Coordinate].Plus(records.Element(e.Coordinate, e.Key, e.ID))
+			places[e.Coordinate] = e.Place
+		}
+	}
+	return held
+}
+
+// OnTheWay is how many records running nodes keep only until they are carried down.
+func (n *Network) OnTheWay() (sum int) {
+	for _, x := range n.Running() {
+		sum += int(x.store.Stats().Displaced)
+	}
+	return sum
+}

@@ -1,0 +1,160 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/starling-social/starling/records"
+)
+
+// A reader finds a place only if its parent bears witness to it. Writers see to that
+// before they put anything there; but one that was told lies may not have, and the
+// parent's members change. So the holders of a place offer its smallest record to
+// the parent: when the place is used for the first time, when their neighbourhood
+// changes, and now and then. A few of them do, by chance, and only if the members of
+// the parent do not show it already.
+const (
+	offerAfter  = 40 * time.Second // since the first use: half of that to one and a half
+	offerEvery  = time.Hour        // between two sweeps over all places: half of that to one and a half
+	offerCalm   = 20 * time.Second // since our neighbourhood changed, likewise
+	offerPace   = time.Second      // between two places, likewise
+	offerBatch  = 8                // records offered at once, when the smallest speak only for themselves
+	offerers    = 4                // members of a place that offer it, in the mean
+	offerBounds = 10 * time.Second // for one place
+)
+
+// offerShare is the part of our places that we offer.
+func (n *Node) offerShare() float64 {
+	return min(1, offerers/float64(1+len(n.dht.Neighbours())))
+}
+
+// offerUsed offers the places that are used for the first time.
+func (n *Node) offerUsed(ctx context.Context) error {
+	for {
+		select {
+		case u := <-n.holder.used:
+			if !pause(ctx, u.at.Sub(n.now())) || !n.offerOne(ctx, u.place) {
+				return nil
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// offerAll goes over all places that we hold, again and again.
+func (n *Node) offerAll(ctx context.Context) error {
+	for {
+		next := time.NewTimer(jitter(offerEvery))
+		select {
+		case <-n.moved:
+			next.Stop()
+			if !pause(ctx, jitter(offerCalm)) {
+				return nil
+			}
+		case <-next.C:
+		case <-ctx.Done():
+			next.Stop()
+			return nil
+		}
+		if err := n.sweep(ctx); err != nil {
+			n.log.Warn("go over what is held", "err", err)
+		}
+	}
+}
+
+// sweep offers our share of the places that we hold.
+func (n *Node) sweep(ctx context.Context) error {
+	var last records.Place
+	for e, err := range n.store.Entries(records.Coordinate{}, lastCoordinate()) {
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		case e.Place == last:
+			continue
+		}
+		last = e.Place
+		if e.Place.IsRoot() || !n.dht.Holds(e.Coordinate) || rand.Float64() >= n.offerShare() {
+			continue
+		}
+		if !n.offerOne(ctx, e.Place) {
+			return nil
+		}
+	}
+	return nil
+}
+
+func lastCoordinate() (c records.Coordinate) {
+	for i := range c {
+		c[i] = 0xff
+	}
+	return c
+}
+
+// offerOne offers a place and rests; false when ctx has ended.
+func (n *Node) offerOne(ctx context.Context, p records.Place) bool {
+	bounded, cancel := context.WithTimeout(ctx, offerBounds)
+	defer cancel()
+	if err := n.offer(bounded, p); err != nil && ctx.Err() == nil {
+		n.log.Debug("offer a place to its parent", "place", p, "err", err)
+	}
+	return pause(ctx, jitter(offerPace))
+}
+
+// offer sees that the members of p's parent bear witness to p.
+func (n *Node) offer(ctx context.Context, p records.Place) error {
+	parent, ok := p.Parent()
+	if !ok {
+		return nil
+	}
+	b, err := n.store.Bucket(records.Query{Place: p, Before: records.Newest, Limit: n.config.Network.Capacity(p)})
+	if err != nil {
+		return fmt.Errorf("read bucket: %w", err)
+	}
+	rs := smallestFirst(p, b)
+	if len(rs) == 0 {
+		return nil
+	}
+	if shown := n.agreed(ctx, []records.Query{justUpTo(parent, rs[0])})[0]; shown != nil {
+		w := witnessOf(*shown, p)
+		switch inBucket := holds(shown.Records, rs[0]); {
+		case w != nil && (inBucket || parent.Position(w).Compare(parent.Position(rs[0])) <= 0):
+			return nil
+		case inBucket:
+			rs = rs[1:] // it stands there itself, and so does not speak for the others here
+		}
+	}
+	for part := range slices.Chunk(rs, offerBatch) {
+		if witnessed, err := n.offerRecords(ctx, parent, part); witnessed || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// smallestFirst is all that a bucket shows, by position.
+func smallestFirst(p records.Place, b records.Bucket) []*records.Record {
+	all := slices.Concat(b.Records, b.Witnesses)
+	slices.SortFunc(all, func(r, s *records.Record) int { return p.Position(r).Compare(p.Position(s)) })
+	return all
+}
+
+// offerRecords puts records of a place to its parent, and tells whether they belong
+// below there, so that they bear witness.
+func (n *Node) offerRecords(ctx context.Context, parent records.Place, rs []*records.Record) (witnessed bool, err error) {
+	puts := make([]records.Put, len(rs))
+	for i, r := range rs {
+		puts[i] = records.Put{Place: parent, Record: r}
+	}
+	tallies, err := n.putRound(ctx, puts)
+	if err != nil {
+		return false, err
+	}
+	n.carry(ctx, n.taught(puts, tallies))
+	return slices.ContainsFunc(tallies, func(t tally) bool { return t.below >= majority(t.members) }), nil
+}
