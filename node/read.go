@@ -25,6 +25,10 @@ const (
 	// most others took for theirs; then another is asked as well.
 	hedgeMin = 20 * time.Millisecond
 	hedgeMax = time.Second
+
+	// When most members of a place are silent, the few that answered must do. Only
+	// they could be liars now, so this is longer than any of the others should take.
+	quorumWait = 2 * time.Second
 )
 
 // errNobody means that no member of a place answered.
@@ -136,7 +140,7 @@ type wave struct {
 	waiting           int // readings that have not enough
 	patience          *patience
 	hedge             *time.Timer
-	hedged            bool // the timer was set by how long others took
+	hedged            int // frames launched when the timer was set by how long others took
 }
 
 type readAnswer struct {
@@ -172,6 +176,9 @@ func (w *wave) step(ctx context.Context) bool {
 		w.review(ctx, w.receive(a), (*reading).more)
 	case <-w.hedge.C:
 		w.hedge.Reset(hedgeMax)
+		for _, r := range w.readings {
+			r.anybody = time.Since(w.began) >= quorumWait
+		}
 		w.review(ctx, w.readings, (*reading).late)
 	case <-w.patience.over():
 		return false
@@ -209,8 +216,8 @@ func (w *wave) pace() {
 		w.patience.begin(time.Now())
 		return
 	}
-	if !w.hedged && 2*w.arrived > w.launched {
-		w.hedged = true
+	if w.launched > w.hedged && 2*w.arrived > w.launched {
+		w.hedged = w.launched
 		w.hedge.Reset(min(max(took, hedgeMin), hedgeMax))
 	}
 }

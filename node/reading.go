@@ -26,10 +26,12 @@ type reading struct {
 	whole   map[peer.ID]bool // asked for records
 	full    map[peer.ID]records.Bucket
 	prints  map[peer.ID]records.Bucket
-	err     error // why there are no members
+	doubts  map[peer.ID]bool // asked for records because of their fingerprint, and waited for
+	err     error            // why there are no members
 
 	underway, fullUnderway int
 	total, answered        int
+	anybody                bool // whoever answers is enough, not only most of them
 	done                   bool // had enough when it was last looked at
 	depth                  int  // of the longest chain of questions, each asked because of the answer before
 }
@@ -45,7 +47,7 @@ func newReading(q records.Query, members []peer.ID, err error) *reading {
 	return &reading{
 		query: q, members: members, err: err,
 		asked: map[peer.ID]bool{}, whole: map[peer.ID]bool{},
-		full: map[peer.ID]records.Bucket{}, prints: map[peer.ID]records.Bucket{},
+		full: map[peer.ID]records.Bucket{}, prints: map[peer.ID]records.Bucket{}, doubts: map[peer.ID]bool{},
 	}
 }
 
@@ -85,8 +87,12 @@ func (r *reading) question(m peer.ID, full bool) question {
 func (r *reading) more() []question { return r.follow(false) }
 
 // late are the same when those who were asked for records take longer than others
-// would.
-func (r *reading) late() []question { return r.follow(true) }
+// would. It waits no more for those whose fingerprint was in doubt: one that claims
+// to hold something else and never shows it would hold up every reader.
+func (r *reading) late() []question {
+	clear(r.doubts)
+	return r.follow(true)
+}
 
 func (r *reading) follow(late bool) (out []question) {
 	switch {
@@ -96,6 +102,7 @@ func (r *reading) follow(late bool) (out []question) {
 		}
 	case len(r.full) > 0 && (r.fullUnderway == 0 || late):
 		for _, m := range r.differing() {
+			r.doubts[m] = true
 			out = append(out, r.question(m, true))
 		}
 	}
@@ -121,12 +128,16 @@ func (r *reading) spare() (m peer.ID, ok bool) {
 	return "", false
 }
 
-// differing are members whose fingerprint is that of nothing we were shown, one for
-// each such fingerprint. If what it shows is not what it claimed, the next is asked.
+// differing are members whose fingerprint is that of nothing we were shown or wait
+// for, one for each such fingerprint. If that one shows something else or nothing,
+// the next is asked.
 func (r *reading) differing() (out []peer.ID) {
 	known := map[records.Fingerprint]bool{}
 	for _, b := range r.full {
 		known[b.Fingerprint] = true
+	}
+	for m := range r.doubts {
+		known[r.prints[m].Fingerprint] = true
 	}
 	for _, m := range r.members {
 		if p, ok := r.prints[m]; ok && !r.whole[m] && !known[p.Fingerprint] {
@@ -143,6 +154,7 @@ func (r *reading) take(q question, b *records.Bucket) {
 	r.answered++
 	if q.full {
 		r.fullUnderway--
+		delete(r.doubts, q.member)
 	}
 	switch {
 	case b == nil:
@@ -156,7 +168,8 @@ func (r *reading) take(q question, b *records.Bucket) {
 // enough tells whether waiting longer is unlikely to show more: somebody gave
 // records, most of those asked answered, and nobody holds anything else.
 func (r *reading) enough() bool {
-	return r.underway == 0 || (len(r.full) > 0 && 2*r.answered > r.total && len(r.differing()) == 0)
+	return r.underway == 0 ||
+		(len(r.full) > 0 && (2*r.answered > r.total || r.anybody) && len(r.doubts)+len(r.differing()) == 0)
 }
 
 // agreed tells whether a majority of the members hold what a holder of this

@@ -155,6 +155,10 @@ func pick(i uint32, held []*records.Record, errs []error) (*records.Record, erro
 	return held[i], errs[i]
 }
 
+// leastCut is the least size of a bucket that did not fit a page: the next record
+// was one too many.
+const leastCut = pageBytes - recordOverhead - records.MaxRecord
+
 // bucket is what a peer says it has of the place that q asks about.
 func (c checker) bucket(q records.Query, m *pb.Bucket) (records.Bucket, error) {
 	if r := m.GetRefusal(); r != nil {
@@ -169,6 +173,9 @@ func (c checker) bucket(q records.Query, m *pb.Bucket) (records.Bucket, error) {
 		return records.Bucket{}, violation("bucket %s: %d of %d records, at most %d of %d", q.Place, n, count, q.Limit, capacity)
 	case !q.Print && q.Before == records.Newest && m.GetMore() != (n < count):
 		return records.Bucket{}, violation("bucket %s: %d of %d records, and more is %t", q.Place, n, count, m.GetMore())
+	case !q.Print && m.GetMore() && n < q.Limit && bucketSize(m) < leastCut:
+		// One who shows a record at a time would cost a reader a round for each.
+		return records.Bucket{}, violation("bucket %s: %d of %d records, and there was room for more", q.Place, n, count)
 	}
 	b := records.Bucket{Place: q.Place, Count: count, Full: count == capacity, More: m.GetMore()}
 	var err error

@@ -62,6 +62,7 @@ func TestFetch_hostileBuckets(t *testing.T) {
 		{"a witness twice", func(b *pb.Bucket) { b.Witnesses = bytesOf(rs[0], rs[0]) }},
 		{"a forged witness", func(b *pb.Bucket) { b.Witnesses = [][]byte{damaged(rs[0])} }},
 		{"a fingerprint of 31 bytes", func(b *pb.Bucket) { b.Fingerprint = &pb.Fingerprint{Count: 1, Sum: make([]byte, 31)} }},
+		{"fewer than fit", func(b *pb.Bucket) { b.Records, b.More = b.Records[:2], true }},
 		{"a fingerprint nobody asked for", func(b *pb.Bucket) { b.Fingerprint = &pb.Fingerprint{Count: 1, Sum: make([]byte, 32)} }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
