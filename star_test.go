@@ -27,17 +27,18 @@ var law = star.Law{
 		"node/api":          {"node", "records"},
 		"node/nodetest":     {"node", "datastore", "records"}, // simulated nodes keep their store in memory
 		"node/testnet":      {"node", "records"},
-		"node":              {"protocol/dht", "protocol/exchange", "protocol/gossip", "datastore", "protocol", "records"},
+		"node":              {"protocol/dht", "protocol/exchange", "protocol/gossip", "datastore", "protocol", "records", "records/reconcile"},
 		"protocol/dht":      {"protocol", "records"},
-		"protocol/exchange": {"protocol", "protocol/pb", "records", "records/wire"},
+		"protocol/exchange": {"protocol", "protocol/pb", "records", "records/reconcile", "records/wire"},
 		"protocol/gossip":   {"protocol", "records"},
 		"protocol":          {"protocol/pb", "records", "records/wire"},
 		"protocol/pb":       {},
-		"datastore":         {"records", "records/wire"},
+		"datastore":         {"records", "records/reconcile", "records/wire"},
 		"records":           {"records/pb", "records/wire"}, // nobody else decodes a payload: that is the door's work
 		"records/pb":        {},
+		"records/reconcile": {"records"},
 		"records/wire":      {},
-		"scripts":           {"cmd", "node", "node/api", "node/nodetest", "protocol", "protocol/dht", "protocol/exchange", "protocol/gossip", "datastore", "records"},
+		"scripts":           {"cmd", "node", "node/api", "node/nodetest", "protocol", "protocol/dht", "protocol/exchange", "protocol/gossip", "datastore", "records", "records/reconcile"},
 		"":                  {"scripts"},
 	},
 	TestArrows: []string{"node/nodetest"}, // simulated links serve every layer
