@@ -185,7 +185,7 @@ func (s *Store) newGroup(view snapshot) *group {
 		view:    view,
 		items:   map[records.ItemKey]*item{},
 		shelves: map[records.Coordinate]*shelf{},
-		sums:    map[uint16]sumChange{},
+		sums:    map[records.Coordinate]sumChange{},
 		damaged: map[records.ItemKey][]byte{},
 		node:    map[string]int{},
 		stats:   s.Stats(),

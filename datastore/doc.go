@@ -53,4 +53,8 @@
 // Statistics count every key but those that begin with "m". Whatever the store
 // keeps up to date, these and all fingerprints, is written in the same batch as
 // what it is about.
+//
+// Fingerprints of prefixes shorter than those under "f" are kept in memory, and of
+// longer ones where somebody has compared a dense stretch part by part
+// ([Store.Holdings]).
 package datastore

@@ -144,3 +144,6 @@ func RecodeDamage(k, v []byte) (key, value []byte, err error) {
 	d, err := parseDamage(k, v)
 	return damagedKey(d.Key), d.value(), err
 }
+
+// FineSums makes the store keep finer sums of whatever has more entries than this.
+func (s *Store) FineSums(entries uint64) { s.sums.fine = entries }

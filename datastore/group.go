@@ -18,7 +18,7 @@ type group struct {
 	view    snapshot
 	items   map[records.ItemKey]*item
 	shelves map[records.Coordinate]*shelf
-	sums    map[uint16]sumChange
+	sums    map[records.Coordinate]sumChange
 	damaged map[records.ItemKey][]byte // put aside in this group; nil: no longer so
 	node    map[string]int             // what keys of the node take, key and value; 0 if absent
 	stats   Stats                      // as they will be
@@ -154,17 +154,17 @@ func (g *group) readShelf(at records.Coordinate, place *records.Place) (*shelf, 
 func (g *group) count(s *shelf, e entry) {
 	f := records.Element(s.at, e.pos.Key, e.id)
 	s.sum = s.sum.Plus(f)
-	c := g.sums[sumPrefix(s.at)]
+	c := g.sums[s.at]
 	c.plus = c.plus.Plus(f)
-	g.sums[sumPrefix(s.at)] = c
+	g.sums[s.at] = c
 }
 
 func (g *group) discount(s *shelf, e entry) {
 	f := records.Element(s.at, e.pos.Key, e.id)
 	s.sum = s.sum.Minus(f)
-	c := g.sums[sumPrefix(s.at)]
+	c := g.sums[s.at]
 	c.minus = c.minus.Plus(f)
-	g.sums[sumPrefix(s.at)] = c
+	g.sums[s.at] = c
 }
 
 // finish writes what the group has changed into its batch.
@@ -179,7 +179,7 @@ func (g *group) finish() {
 			g.writeShelf(s)
 		}
 	}
-	for prefix, c := range g.sums {
+	for prefix, c := range byPrefix(g.sums) {
 		g.writeSum(prefix, c)
 	}
 	for key, value := range g.damaged {
@@ -263,9 +263,19 @@ func (g *group) account(e *entry, sign int64) {
 	}
 }
 
+// byPrefix adds up the changes of places under each prefix whose sum is on disk.
+func byPrefix(changes map[records.Coordinate]sumChange) map[uint16]sumChange {
+	out := make(map[uint16]sumChange, len(changes))
+	for at, c := range changes {
+		sum := out[sumPrefix(at)]
+		out[sumPrefix(at)] = sumChange{plus: sum.plus.Plus(c.plus), minus: sum.minus.Plus(c.minus)}
+	}
+	return out
+}
+
 func (g *group) writeSum(prefix uint16, c sumChange) {
 	was := g.store.sums.leaf(prefix)
-	is := was.Plus(c.plus).Minus(c.minus)
+	is := c.of(was)
 	const size = int64(sumKeySize + fingerprintSize)
 	if was.Count > 0 {
 		g.stats.Bytes -= size
