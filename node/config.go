@@ -45,6 +45,7 @@ type Config struct {
 	ConnsLow, ConnsHigh int           // connections kept after trimming, and that start it; members of our neighbourhood are never trimmed
 	DoorSize            int           // verified records remembered, at most 9 KiB each
 	PerIPGroup          int           // nodes of one IP group (IPv4 /16, IPv6 AS) in the routing table; 0 is the network's own: 4 on main, else no limit
+	MendRate            int           // bytes a second given to others who lack what they should hold
 	PutTimeout          time.Duration // for one member to acknowledge on disk
 	FetchTimeout        time.Duration // for one member to answer a round of a timeline
 
@@ -99,6 +100,7 @@ func Default() Config {
 		PortMap: true, AutoNAT: true, HolePunch: true, RelayService: true, RelayClient: true,
 		ConnsLow: 160, ConnsHigh: 224,
 		DoorSize:     8192,
+		MendRate:     256 << 10,
 		PutTimeout:   10 * time.Second,
 		FetchTimeout: 5 * time.Second,
 		Log:          slog.New(slog.DiscardHandler),
@@ -124,6 +126,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("%w: connections of %d to %d: want 1 <= low <= high", ErrConfig, c.ConnsLow, c.ConnsHigh)
 	case c.DoorSize < 1 || c.PerIPGroup < 0:
 		return fmt.Errorf("%w: a limit is negative or zero", ErrConfig)
+	case c.MendRate < 1:
+		return fmt.Errorf("%w: %d bytes a second for repair", ErrConfig, c.MendRate)
 	case c.PutTimeout <= 0 || c.FetchTimeout <= 0:
 		return fmt.Errorf("%w: a timeout is not positive", ErrConfig)
 	case len(c.Listen) == 0 && c.HostOptions == nil && !c.Client:

@@ -39,6 +39,7 @@ type Node struct {
 	copies *copies
 
 	fetching *semaphore.Weighted // frames of readers under way
+	repairs  *repairs
 
 	closing sync.Once
 	stopped chan struct{} // closed by Close
@@ -60,7 +61,7 @@ func New(c Config) (*Node, error) {
 	n := &Node{
 		config: c, log: c.Log, started: c.Now(), stopped: make(chan struct{}), moved: make(chan struct{}, 1),
 		door: records.NewDoor(c.Network, c.DoorSize), tree: newTree(c.Network), copies: newCopies(),
-		fetching: semaphore.NewWeighted(maxFetches),
+		fetching: semaphore.NewWeighted(maxFetches), repairs: newRepairs(c.MendRate),
 	}
 	if err := n.assemble(); err != nil {
 		return nil, errors.Join(err, n.Close())

@@ -74,6 +74,7 @@ func (n *Node) learn(ctx context.Context, r *reading, q records.Query, asked tim
 	if r.agreed(all.Fingerprint) {
 		n.tree.saw(all) // what a majority holds; what a single member shows may be made for us to see
 	}
+	n.repair(ctx, r, all)
 	if r.query == q {
 		return all
 	}
