@@ -251,17 +251,18 @@ func (w *Walk) sorted() []*Record {
 }
 
 // Settled is the head of the page as far as it is certain: what stands after every
-// place that is still to be asked or to answer. It only grows, and ends as the
-// page's records.
+// place that is still to be asked or to answer. Guesses count too, and what was read
+// already of a place that is asked for more, for both can be answered with witnesses
+// that nobody spoke of before. It only grows, and ends as the page's records.
 func (w *Walk) Settled() []*Record {
 	var unknown Position
 	for _, queries := range []map[Place]Query{w.pending, w.open} {
-		for p, q := range queries {
+		for p := range queries {
 			from, to := p.Span()
-			if !w.known[p] || from > w.before.Created {
+			if from > w.before.Created {
 				continue
 			}
-			if end := earlier(q.Before, Position{Created: to}); end.Compare(unknown) > 0 {
+			if end := earlier(w.before, Position{Created: to}); end.Compare(unknown) > 0 {
 				unknown = end
 			}
 		}

@@ -14,7 +14,7 @@ func most(want int) int { return 512 + 4*want }
 
 // Whatever is answered, a walk ends after a bounded number of questions, asks
 // about places of its own tree alone, and shows records of that tree, each once,
-// newest first.
+// newest first; what it said is settled stays.
 func TestWalk_lies(t *testing.T) {
 	all := timelines(t)
 	var anything []*records.Record
@@ -32,6 +32,7 @@ func TestWalk_lies(t *testing.T) {
 				return rapid.SliceOfN(rapid.SampledFrom(source), 0, 20).Draw(t, label)
 			}
 			asked := 0
+			var settled []records.ItemKey
 			for queries := w.Ask(); len(queries) > 0; queries = w.Ask() {
 				asked += len(queries)
 				for _, q := range queries {
@@ -44,6 +45,11 @@ func TestWalk_lies(t *testing.T) {
 						Full: rapid.Bool().Draw(t, "full"), More: rapid.Bool().Draw(t, "more"),
 					})
 				}
+				now := keysOf(w.Settled())
+				if len(now) < len(settled) || !slices.Equal(now[:len(settled)], settled) {
+					t.Fatalf("%d records were settled and are %d others now", len(settled), len(now))
+				}
+				settled = now
 			}
 			if asked > most(want) {
 				t.Fatalf("%d questions", asked)
@@ -51,6 +57,13 @@ func TestWalk_lies(t *testing.T) {
 			checkPage(t, s.root, before, want, w.Page())
 		})
 	}
+}
+
+func keysOf(rs []*records.Record) (keys []records.ItemKey) {
+	for _, r := range rs {
+		keys = append(keys, r.ItemKey())
+	}
+	return keys
 }
 
 func checkPage(t rapid.TB, root records.Place, before records.Position, want int, page records.Page) {
