@@ -86,11 +86,12 @@ func TestCarry_writerKilledOnTheWayDown(t *testing.T) {
 	simulate(t, crowd(network, moments, 23), func(ctx context.Context, net *nodetest.Network) {
 		s := newScribe(t, network, 2)
 		start := time.Now().AddDate(0, -2, 0)
-		found := 0
+		var sources []node.Source
 		for i := range moments {
 			writer := net.Nodes[holders+i]
 			tag := records.Tag(fmt.Sprint("first", i))
-			texts(ctx, t, writer, node.TagSource(tag), 50)
+			sources = append(sources, node.TagSource(tag))
+			texts(ctx, t, writer, sources[i], 50) // so that it knows the members
 			ended := make(chan struct{})
 			go func() {
 				defer close(ended)
@@ -99,16 +100,20 @@ func TestCarry_writerKilledOnTheWayDown(t *testing.T) {
 			net.Pass(time.Duration(1+10*i*9/moments) * time.Millisecond * 2)
 			net.Kill(writer.Index)
 			<-ended
-			for range 2 { // at once, and when every holder has done what it does
-				first := texts(ctx, t, net.Nodes[0], node.TagSource(tag), 50)
-				for _, x := range net.Nodes[1:holders] {
-					if got := texts(ctx, t, x, node.TagSource(tag), 50); !slices.Equal(got, first) {
+		}
+		net.Pass(time.Second) // what is under way between others
+		found := 0
+		for range 2 { // at once, and when every holder has done what it does
+			for i, source := range sources {
+				first := texts(ctx, t, net.Nodes[0], source, 50)
+				for _, x := range net.Nodes[1:4] {
+					if got := texts(ctx, t, x, source, 50); !slices.Equal(got, first) {
 						t.Errorf("writer %d: node %d reads %q, node 0 %q", i, x.Index, got, first)
 					}
 				}
 				found += len(first)
-				net.Pass(2 * time.Minute)
 			}
+			net.Pass(2 * time.Minute)
 		}
 		if found == 0 || found == 2*moments {
 			t.Errorf("%d of %d posts were found: the writers were not killed on the way", found, 2*moments)

@@ -96,7 +96,7 @@ func TestCarry_lateRecords(t *testing.T) {
 		s := newScribe(t, network, 1)
 		start := time.Now().AddDate(0, -2, 0)
 		var rs []*records.Record
-		posts := 20
+		posts := 14
 		for i := range posts {
 			r := s.post(start.Add(-time.Duration(i)*time.Hour), fmt.Sprint(i), "sky")
 			rs = append(rs, r)
