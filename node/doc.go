@@ -1,10 +1,11 @@
 // Package node is a Starling node: it owns the identity, the host and its
-// transports, the assembly of store, DHT, exchange and gossip, and the three flows
+// transports, the assembly of store, DHT, exchange and gossip, and the four flows
 // over them, one file each, to be read top to bottom:
 //
 //	publish.go   a record to the members of its places, then to those who listen
 //	timeline.go  a page of a timeline, newest first, from the members of its places
 //	watch.go     the newest of several timelines, then what arrives
+//	home.go      all that is followed, as one timeline
 //
 // It does not own the bytes of records, where they are kept, or any wire format.
 //

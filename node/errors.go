@@ -10,14 +10,16 @@ import (
 
 // What a caller can act on.
 var (
-	ErrNotFound  = errors.New("no member of its neighbourhood has this post")
-	ErrNotYours  = errors.New("this post is another's: only its author can change it")
-	ErrDeleted   = errors.New("this post was deleted")
-	ErrNoQuorum  = errors.New("too few members acknowledged: the post may be lost; try again")
-	ErrTextSize  = fmt.Errorf("text is longer than %d bytes", records.MaxText)
-	ErrManyTags  = fmt.Errorf("post has more than %d places (author, tags, mentions, thread)", records.MaxPlaces)
-	ErrNotSource = errors.New("not a timeline: want '#tag', a user (did:key:… or me) or a post id")
-	ErrStopped   = errors.New("node has stopped")
-	ErrLocked    = datastore.ErrLocked  // another node runs on the data directory
-	ErrForeign   = datastore.ErrForeign // the data directory is that of a node of another network
+	ErrNotFound     = errors.New("no member of its neighbourhood has this post")
+	ErrNotYours     = errors.New("this post is another's: only its author can change it")
+	ErrDeleted      = errors.New("this post was deleted")
+	ErrNoQuorum     = errors.New("too few members acknowledged: the post may be lost; try again")
+	ErrTextSize     = fmt.Errorf("text is longer than %d bytes", records.MaxText)
+	ErrManyTags     = fmt.Errorf("post has more than %d places (author, tags, mentions, thread)", records.MaxPlaces)
+	ErrNotSource    = errors.New("not a timeline: want '#tag', a user (did:key:… or me), @ and a user for what mentions them, or a post id")
+	ErrThread       = errors.New("a thread cannot be followed: follow its author or a hashtag, or watch it")
+	ErrManyFollowed = fmt.Errorf("%d sources are followed: unfollow one first", MaxFollowed)
+	ErrStopped      = errors.New("node has stopped")
+	ErrLocked       = datastore.ErrLocked  // another node runs on the data directory
+	ErrForeign      = datastore.ErrForeign // the data directory is that of a node of another network
 )

@@ -60,16 +60,21 @@ func (h *holder) Merge(ctx context.Context, puts []records.Put) ([]records.Outco
 	outcomes, err := h.ServedStore.Merge(ctx, puts)
 	for i, o := range outcomes {
 		if len(o.Displaced) > 0 {
-			select {
-			case h.displaced <- struct{}{}:
-			default: // it has not been looked at yet
-			}
+			h.note()
 		}
 		if (o.Status == records.Stored || o.Status == records.Below) && !puts[i].Place.IsRoot() {
 			h.use(puts[i].Place)
 		}
 	}
 	return outcomes, err
+}
+
+// note has what is displaced looked at.
+func (h *holder) note() {
+	select {
+	case h.displaced <- struct{}{}:
+	default: // it has not been looked at yet
+	}
 }
 
 // use notes that a place is used.

@@ -71,7 +71,11 @@ func sharedBits(a, b records.Coordinate) int {
 
 // follow hears what arrives at a root from a member, perhaps ourselves.
 func (n *Node) follow(ctx context.Context, p peer.ID, root records.Place) iter.Seq2[exchange.Arrival, error] {
-	from := []exchange.Mark{{Root: root}}
+	return n.followFrom(ctx, p, []exchange.Mark{{Root: root}})
+}
+
+// followFrom hears what arrived at roots after some marks.
+func (n *Node) followFrom(ctx context.Context, p peer.ID, from []exchange.Mark) iter.Seq2[exchange.Arrival, error] {
 	if p == n.host.ID() {
 		return n.server.Follow(ctx, from)
 	}

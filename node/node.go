@@ -40,6 +40,8 @@ type Node struct {
 
 	fetching *semaphore.Weighted // frames of readers under way
 	repairs  *repairs
+	followed *followList
+	hearing  *hearing
 
 	closing sync.Once
 	stopped chan struct{} // closed by Close
@@ -63,6 +65,7 @@ func New(c Config) (*Node, error) {
 		door: records.NewDoor(c.Network, c.DoorSize), tree: newTree(c.Network), copies: newCopies(),
 		fetching: semaphore.NewWeighted(maxFetches), repairs: newRepairs(c.MendRate),
 	}
+	n.hearing = newHearing(n)
 	if err := n.assemble(); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
@@ -73,6 +76,9 @@ func New(c Config) (*Node, error) {
 func (n *Node) assemble() (err error) {
 	c := n.config
 	if n.store, err = openStore(c); err != nil {
+		return err
+	}
+	if err = n.readFollowed(); err != nil {
 		return err
 	}
 	if n.host, err = newHost(c, n.relayCandidates); err != nil {
@@ -102,9 +108,9 @@ func (n *Node) assemble() (err error) {
 // served is what others are answered from.
 func (n *Node) served() exchange.Store {
 	if n.config.Serve == nil {
-		return n.holder
+		return discreet{n.holder, n}
 	}
-	return n.config.Serve(n.holder)
+	return n.config.Serve(discreet{n.holder, n})
 }
 
 func openStore(c Config) (*datastore.Store, error) {
@@ -150,6 +156,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.gossip.Run(ctx) })
 	g.Go(func() error { return n.keepPeers(ctx) })
 	g.Go(func() error { return n.followPrefix(ctx) })
+	g.Go(func() error { return n.hearing.run(ctx) })
 	err := g.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil

@@ -2,6 +2,8 @@ package node_test
 
 import (
 	"context"
+	"fmt"
+	"iter"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,18 +42,26 @@ func publish(ctx context.Context, t *testing.T, x *nodetest.Node, d node.Draft) 
 
 // texts reads a timeline whole, by pages of the given size, and checks that it is
 // strictly newest first.
-func texts(ctx context.Context, t *testing.T, x *nodetest.Node, s node.Source, page int) (out []string) {
+func texts(ctx context.Context, t *testing.T, x *nodetest.Node, s node.Source, page int) []string {
+	t.Helper()
+	name := fmt.Sprintf("timeline of %s on node %d", s, x.Index)
+	return paged(t, name, page, func(rng node.Range) seq { return x.Timeline(ctx, s, rng) })
+}
+
+type seq = iter.Seq2[*records.Record, error]
+
+func paged(t *testing.T, name string, page int, read func(node.Range) seq) (out []string) {
 	t.Helper()
 	var before, last records.Position
 	for {
 		n := 0
-		for r, err := range x.Timeline(ctx, s, node.Range{Limit: page, Before: before}) {
+		for r, err := range read(node.Range{Limit: page, Before: before}) {
 			if err != nil {
-				t.Fatalf("timeline of %s on node %d: %v", s, x.Index, err)
+				t.Fatalf("%s: %v", name, err)
 			}
 			pos := records.Position{Created: r.Created(), Key: r.ItemKey()}
 			if last != (records.Position{}) && pos.Compare(last) >= 0 {
-				t.Fatalf("timeline of %s on node %d is not newest first", s, x.Index)
+				t.Fatalf("%s is not newest first", name)
 			}
 			last = pos
 			_, body, _ := r.Post()

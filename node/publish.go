@@ -119,6 +119,7 @@ func (n *Node) PublishRecord(ctx context.Context, r, replaces *records.Record) (
 		return ctx.Err()
 	})
 	err := g.Wait()
+	n.keepOwn(ctx, r)
 	return receipt, err
 }
 

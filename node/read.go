@@ -48,13 +48,23 @@ func (n *Node) read(ctx context.Context, queries []records.Query) ([]records.Buc
 	}
 	readings := n.readings(ctx, pick(queries, far))
 	n.ask(ctx, readings)
+	var whole []records.Bucket // of places whose copies we keep
 	for k, i := range far {
 		r := readings[k]
-		if len(r.full) == 0 {
+		if len(r.full) == 0 || r.told() == 0 {
 			errs[i] = errors.Join(r.err, fmt.Errorf("%s: %w", queries[i].Place, errNobody))
 			continue
 		}
-		buckets[i] = n.learn(ctx, r, queries[i], began)
+		all := n.learn(ctx, r)
+		if buckets[i] = all; r.kept {
+			buckets[i] = page(all, queries[i])
+		}
+		if r.kept && !all.More && r.compared() {
+			whole = append(whole, all)
+		}
+	}
+	if err := n.keep(ctx, whole, began); err != nil {
+		n.log.Warn("keep copies", "err", err)
 	}
 	return buckets, errs
 }
@@ -68,22 +78,15 @@ func (n *Node) recall(q records.Query, b *records.Bucket) (err error) {
 	return err
 }
 
-// learn is the answer to a query from all that was said, which is also kept.
-func (n *Node) learn(ctx context.Context, r *reading, q records.Query, asked time.Time) records.Bucket {
+// learn is all that was said of a place, from which we also learn the tree. Members
+// that lack something are given it.
+func (n *Node) learn(ctx context.Context, r *reading) records.Bucket {
 	all := r.union()
 	if r.agreed(all.Fingerprint) {
 		n.tree.saw(all) // what a majority holds; what a single member shows may be made for us to see
 	}
 	n.repair(ctx, r, all)
-	if r.query == q {
-		return all
-	}
-	if !all.More {
-		if err := n.keep(ctx, all, asked); err != nil {
-			n.log.Warn("keep a copy", "place", q.Place, "err", err)
-		}
-	}
-	return page(all, q)
+	return all
 }
 
 // readings finds whom to ask about each place. Of one whose copy we keep the whole
@@ -100,6 +103,7 @@ func (n *Node) readings(ctx context.Context, queries []records.Query) []*reading
 				q.Before, q.Limit = records.Newest, n.config.Network.Capacity(q.Place)
 			}
 			out[i] = newReading(q, n.readOrder(members), err)
+			out[i].kept = kept
 			var b records.Bucket
 			if kept && n.recall(q, &b) == nil {
 				out[i].holding(n.host.ID(), b)

@@ -28,6 +28,7 @@ type reading struct {
 	prints  map[peer.ID]records.Bucket
 	doubts  map[peer.ID]bool // asked for records because of their fingerprint, and waited for
 	err     error            // why there are no members
+	kept    bool             // we keep a copy: the whole place is asked about, and our copy is among what was shown
 
 	underway, fullUnderway int
 	total, answered        int
@@ -186,6 +187,30 @@ func (r *reading) agreed(f records.Fingerprint) bool {
 		}
 	}
 	return n >= majority(len(r.members))
+}
+
+// told is how many members told what they hold. We are not one because we keep a
+// copy.
+func (r *reading) told() (n int) {
+	for _, m := range r.members {
+		_, full := r.full[m]
+		if _, print := r.prints[m]; full || print {
+			n++
+		}
+	}
+	return n
+}
+
+// compared tells whether the union is what the members hold: most of those asked
+// told, and nobody of them holds what he was not asked to show.
+func (r *reading) compared() bool {
+	asked := 0
+	for _, m := range r.members {
+		if r.asked[m] {
+			asked++
+		}
+	}
+	return 2*r.told() > asked && len(r.differing()) == 0
 }
 
 // union is everything that anybody showed: of each thing the winning version, of

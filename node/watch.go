@@ -65,31 +65,25 @@ func (n *Node) Watch(ctx context.Context, sources []Source, limit int) iter.Seq2
 // watcher is one call of Watch.
 type watcher struct {
 	node  *Node
+	list  *followList // whose roots are watched, of a watch at home; else nil
 	roots []records.Place
 	left  int // posts that may still be yielded; negative for no limit
 	seen  *lru.Cache[records.ID, struct{}]
 
 	listeners *errgroup.Group
 	arrived   chan *records.Record
-	missed    chan int      // capacity 1: gaps that came together are added up
-	doubts    chan struct{} // capacity 1
+	missed    chan int        // capacity 1: gaps that came together are added up
+	doubts    chan struct{}   // capacity 1
+	changed   <-chan struct{} // closed when list is another
 }
 
 func (n *Node) newWatcher(ctx context.Context, sources []Source, limit int) (*watcher, error) {
 	if len(sources) == 0 || len(sources) > MaxSources {
 		return nil, fmt.Errorf("watch %d timelines: want 1 to %d", len(sources), MaxSources)
 	}
-	seen, err := lru.New[records.ID, struct{}](watchSeen)
+	w, err := n.emptyWatcher(limit)
 	if err != nil {
 		return nil, err
-	}
-	w := &watcher{
-		node: n, left: limit, seen: seen, listeners: &errgroup.Group{},
-		arrived: make(chan *records.Record, watchQueue), missed: make(chan int, 1),
-		doubts: make(chan struct{}, 1),
-	}
-	if limit <= 0 {
-		w.left = -1
 	}
 	var tags []records.Tag
 	for _, s := range sources {
@@ -107,6 +101,23 @@ func (n *Node) newWatcher(ctx context.Context, sources []Source, limit int) (*wa
 		}
 	}
 	return w, w.listen(ctx, tags)
+}
+
+// emptyWatcher watches nothing yet.
+func (n *Node) emptyWatcher(limit int) (*watcher, error) {
+	seen, err := lru.New[records.ID, struct{}](watchSeen)
+	if err != nil {
+		return nil, err
+	}
+	w := &watcher{
+		node: n, left: limit, seen: seen, listeners: &errgroup.Group{},
+		arrived: make(chan *records.Record, watchQueue), missed: make(chan int, 1),
+		doubts: make(chan struct{}, 1),
+	}
+	if limit <= 0 {
+		w.left = -1
+	}
+	return w, nil
 }
 
 // listen hears hashtags.
@@ -216,15 +227,8 @@ func (w *watcher) hear(r *records.Record, missed int) {
 
 // run yields the past, then what arrives.
 func (w *watcher) run(ctx context.Context, yield func(Event, error) bool) {
-	past, err := w.past(ctx)
-	if err != nil {
-		yield(Event{}, err)
+	if !w.begin(ctx, yield) {
 		return
-	}
-	for _, r := range past {
-		if !w.offer(r, false, yield) {
-			return
-		}
 	}
 	check := time.NewTimer(watchFirstCheck)
 	defer check.Stop()
@@ -236,6 +240,10 @@ func (w *watcher) run(ctx context.Context, yield func(Event, error) bool) {
 			}
 		case m := <-w.missed:
 			if !yield(Event{Live: true, Missed: m}, nil) {
+				return
+			}
+		case <-w.changed:
+			if !w.begin(ctx, yield) {
 				return
 			}
 		case <-w.doubts:
@@ -254,6 +262,24 @@ func (w *watcher) run(ctx context.Context, yield func(Event, error) bool) {
 	}
 }
 
+// begin yields the past.
+func (w *watcher) begin(ctx context.Context, yield func(Event, error) bool) bool {
+	if w.list != nil {
+		w.roots, w.changed = w.list.living()
+	}
+	past, err := w.past(ctx)
+	if err != nil {
+		yield(Event{}, err)
+		return false
+	}
+	for _, r := range past {
+		if !w.offer(r, false, yield) {
+			return false
+		}
+	}
+	return true
+}
+
 // offer yields r unless that very version was seen; false ends the watch.
 func (w *watcher) offer(r *records.Record, live bool, yield func(Event, error) bool) bool {
 	if known, _ := w.seen.ContainsOrAdd(r.ID(), struct{}{}); known {
@@ -270,6 +296,9 @@ func (w *watcher) past(ctx context.Context) ([]*records.Record, error) {
 	want := watchPast
 	if w.left > 0 {
 		want = min(want, w.left)
+	}
+	if len(w.roots) == 0 {
+		return nil, nil
 	}
 	page, err := w.node.newest(ctx, w.roots, records.Newest, want)
 	return page.Records, err

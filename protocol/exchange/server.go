@@ -101,15 +101,18 @@ func (s *Server) serve(ctx context.Context, stream network.Stream) {
 	s.cfg.Log.Debug("reset stream", "peer_id", p, "err", context.Cause(ctx))
 }
 
-// member tells whether c is ours to hold, or would be if our prefix were a bit
-// shorter: estimates of the network's size differ between neighbours, and a writer
-// goes by that of others.
-func (s *Server) member(c records.Coordinate) bool {
-	bits := s.cfg.Region.Prefix()
-	if bits <= 0 || s.cfg.Region.Holds(c) {
+// member tells whether c is taken for ours.
+func (s *Server) member(c records.Coordinate) bool { return Member(s.cfg.Region, c) }
+
+// Member tells whether a server of region r takes c for its own to hold: it is, or
+// would be if its prefix were a bit shorter. Estimates of the network's size differ
+// between neighbours, and a writer goes by that of others.
+func Member(r Region, c records.Coordinate) bool {
+	bits := r.Prefix()
+	if bits <= 0 || r.Holds(c) {
 		return true
 	}
 	last := bits - 1
 	c[last/8] ^= 0x80 >> (last % 8)
-	return s.cfg.Region.Holds(c)
+	return r.Holds(c)
 }
