@@ -38,12 +38,13 @@ type fake struct {
 	block   chan struct{} // when set, Publish waits for it or its context
 	err     error         // when set, Publish fails with it, after storing
 
-	mu      sync.Mutex // protects all below
-	posts   []*records.Record
-	drafts  []node.Draft
-	ranges  []node.Range
-	watcher chan node.Event // what Watch yields
-	watched chan struct{}   // closed when a Watch ended
+	mu       sync.Mutex // protects all below
+	posts    []*records.Record
+	drafts   []node.Draft
+	ranges   []node.Range
+	followed []node.Followed
+	watcher  chan node.Event // what Watch yields
+	watched  chan struct{}   // closed when a Watch ended
 }
 
 func newFake(t *testing.T) *fake {

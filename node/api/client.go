@@ -91,22 +91,33 @@ func (c *Client) Peers(ctx context.Context) (out Peers, err error) {
 }
 
 // Page reads one page of a timeline; before may be empty.
-func (c *Client) Page(ctx context.Context, source string, limit int, before string) (out Page, err error) {
-	q := url.Values{paramSource: {source}, paramLimit: {strconv.Itoa(limit)}}
+func (c *Client) Page(ctx context.Context, source string, limit int, before string) (Page, error) {
+	return c.page(ctx, "/v1/timeline", url.Values{paramSource: {source}}, limit, before)
+}
+
+func (c *Client) page(ctx context.Context, path string, q url.Values, limit int, before string) (out Page, err error) {
+	q.Set(paramLimit, strconv.Itoa(limit))
 	if before != "" {
 		q.Set(paramBefore, before)
 	}
-	err = c.ask(ctx, http.MethodGet, "/v1/timeline?"+q.Encode(), nil, &out)
+	err = c.ask(ctx, http.MethodGet, path+"?"+q.Encode(), nil, &out)
 	return out, err
 }
 
 // Timeline reads up to limit posts, page after page. Its last pair may be the
 // problem that posts are missing.
 func (c *Client) Timeline(ctx context.Context, source string, limit int, before string) iter.Seq2[Post, error] {
+	return pages(limit, before, func(limit int, before string) (Page, error) { return c.Page(ctx, source, limit, before) })
+}
+
+// pages yields up to limit posts of one page after another, and at the end the
+// last problem that one of them had.
+func pages(limit int, before string, read func(limit int, before string) (Page, error)) iter.Seq2[Post, error] {
 	return func(yield func(Post, error) bool) {
+		left, before := limit, before // a sequence may be gone through again
 		var incomplete error
-		for limit > 0 {
-			page, err := c.Page(ctx, source, min(limit, pagePosts), before)
+		for left > 0 {
+			page, err := read(min(left, pagePosts), before)
 			if err != nil {
 				yield(Post{}, err)
 				return
@@ -119,7 +130,7 @@ func (c *Client) Timeline(ctx context.Context, source string, limit int, before 
 			if page.Problem != nil {
 				incomplete = page.Problem
 			}
-			limit -= len(page.Posts)
+			left -= len(page.Posts)
 			if page.Next == nil {
 				break
 			}
@@ -131,7 +142,7 @@ func (c *Client) Timeline(ctx context.Context, source string, limit int, before 
 	}
 }
 
-// ask sends one request and reads its answer into out.
+// ask sends one request and reads its answer into out, unless that is nil.
 func (c *Client) ask(ctx context.Context, method, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
@@ -143,6 +154,9 @@ func (c *Client) ask(ctx context.Context, method, path string, in, out any) erro
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return c.unreachable(ctx, err)
+	}
+	if out == nil {
+		return nil
 	}
 	if err := json.Unmarshal(b, out); err != nil {
 		return fmt.Errorf("answer of the node at %s: %w", c.endpoint.API, err)

@@ -36,6 +36,8 @@ const (
 	CodeDeleted      Code = "deleted"            // the post was deleted
 	CodeTooLarge     Code = "too_large"          // body, text or number of places
 	CodeMediaType    Code = "not_json"           // the body is not declared as JSON
+	CodeThread       Code = "not_followable"     // a thread cannot be followed
+	CodeManyFollowed Code = "many_followed"      // the follow list is full
 	CodeBusy         Code = "busy"               // too many requests at once
 	CodeNoQuorum     Code = "no_quorum"          // too few members acknowledged; see receipt
 	CodeIncomplete   Code = "incomplete"         // nobody answered for a part of the timeline
@@ -57,6 +59,8 @@ var kinds = map[Code]struct {
 	CodeDeleted:      {http.StatusConflict, "The post was deleted"},
 	CodeTooLarge:     {http.StatusRequestEntityTooLarge, "That is too much"},
 	CodeMediaType:    {http.StatusUnsupportedMediaType, "The body must be application/json"},
+	CodeThread:       {http.StatusUnprocessableEntity, "This cannot be followed"},
+	CodeManyFollowed: {http.StatusConflict, "The follow list is full"},
 	CodeBusy:         {http.StatusServiceUnavailable, "Too many requests at once"},
 	CodeNoQuorum:     {http.StatusServiceUnavailable, "Too few members acknowledged"},
 	CodeIncomplete:   {http.StatusServiceUnavailable, "A part of the timeline did not answer"},
@@ -97,6 +101,8 @@ var codes = []struct {
 	{node.ErrManyTags, CodeTooLarge},
 	{records.ErrTooLarge, CodeTooLarge},
 	{node.ErrNotSource, CodeBadRequest},
+	{node.ErrThread, CodeThread},
+	{node.ErrManyFollowed, CodeManyFollowed},
 	{records.ErrNotUser, CodeBadRequest},
 	{records.ErrNotPost, CodeBadRequest},
 	{records.ErrNotTag, CodeBadRequest},

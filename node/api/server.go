@@ -41,6 +41,8 @@ type Inspector interface {
 type Node interface {
 	Writer
 	Reader
+	Follower
+	Home
 	Inspector
 }
 
@@ -135,14 +137,20 @@ const (
 // routes is everything that the server answers to. Watches end with stopping.
 func (s *Server) routes(stopping context.Context) http.Handler {
 	table := map[string]map[string]handler{
-		healthPath:       {http.MethodGet: s.health, http.MethodHead: s.health},
-		"/v1/status":     {http.MethodGet: s.status},
-		"/v1/peers":      {http.MethodGet: s.peers},
-		"/v1/posts":      {http.MethodPost: s.publish},
-		"/v1/posts/{id}": {http.MethodGet: s.post, http.MethodPut: s.edit, http.MethodDelete: s.remove},
-		"/v1/timeline":   {http.MethodGet: s.timeline},
+		healthPath:                  {http.MethodGet: s.health, http.MethodHead: s.health},
+		"/v1/status":                {http.MethodGet: s.status},
+		"/v1/peers":                 {http.MethodGet: s.peers},
+		"/v1/posts":                 {http.MethodPost: s.publish},
+		"/v1/posts/{id}":            {http.MethodGet: s.post, http.MethodPut: s.edit, http.MethodDelete: s.remove},
+		"/v1/timeline":              {http.MethodGet: s.timeline},
+		homePath:                    {http.MethodGet: s.home},
+		followingPath:               {http.MethodGet: s.following},
+		followingPath + "/{source}": {http.MethodPut: s.follow, http.MethodDelete: s.unfollow},
 		"/v1/watch": {http.MethodGet: func(w http.ResponseWriter, r *http.Request) error {
 			return s.watch(stopping, w, r)
+		}},
+		homeWatchPath: {http.MethodGet: func(w http.ResponseWriter, r *http.Request) error {
+			return s.watchHome(stopping, w, r)
 		}},
 	}
 	mux := http.NewServeMux()

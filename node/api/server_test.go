@@ -129,8 +129,8 @@ func TestServer_incompleteTimeline(t *testing.T) {
 	s.err = &node.GapError{Places: []records.Place{records.TagPlace("go")}}
 	c := s.client(t)
 	var problem *api.Problem
-	if _, err := c.Page(t.Context(), "#go", 5, ""); !errors.As(err, &problem) || problem.Code != api.CodeIncomplete {
-		t.Errorf("nothing read: %v", err)
+	if page, err := c.Page(t.Context(), "#go", 5, ""); err != nil || page.Problem == nil || page.Problem.Code != api.CodeIncomplete {
+		t.Errorf("nothing read: %v, %v", page.Problem, err)
 	}
 	s.add(me, "one", records.PostHead{}, 1)
 	var texts []string

@@ -3,7 +3,9 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/url"
 	"time"
@@ -23,6 +25,16 @@ func (s *Server) timeline(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	_, notPost := records.ParseRef(q.Get(paramSource))
+	return s.readPage(w, r, q, notPost == nil, func(ctx context.Context, rng node.Range) iter.Seq2[*records.Record, error] {
+		return s.Node.Timeline(ctx, sources[0], rng)
+	})
+}
+
+// readPage answers with the page that the parameters of a request ask for.
+func (s *Server) readPage(w http.ResponseWriter, r *http.Request, q url.Values, thread bool,
+	read func(context.Context, node.Range) iter.Seq2[*records.Record, error],
+) (err error) {
 	rng := node.Range{}
 	if rng.Limit, err = limit(q, defaultPage, node.MaxTimeline); err != nil {
 		return err
@@ -35,8 +47,7 @@ func (s *Server) timeline(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer done()
-	_, notPost := records.ParseRef(q.Get(paramSource))
-	page, err := s.page(ctx, sources[0], notPost == nil, rng)
+	page, err := pageOf(read(ctx, rng), thread, rng.Limit)
 	if err != nil {
 		return err
 	}
@@ -44,12 +55,14 @@ func (s *Server) timeline(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// page reads a page. What was read before an error is given with it.
-func (s *Server) page(ctx context.Context, source node.Source, thread bool, rng node.Range) (Page, error) {
+// pageOf takes in a page. What was read before an error is given with it, and that
+// nobody answered for a part of it is never an error of the page.
+func pageOf(posts iter.Seq2[*records.Record, error], thread bool, limit int) (Page, error) {
 	page := Page{Posts: []Post{}}
-	for r, err := range s.Node.Timeline(ctx, source, rng) {
+	for r, err := range posts {
+		var gap *node.GapError
 		switch {
-		case err != nil && len(page.Posts) == 0:
+		case err != nil && len(page.Posts) == 0 && !errors.As(err, &gap):
 			return Page{}, err
 		case err != nil:
 			page.Problem = problemOf(err)
@@ -57,7 +70,7 @@ func (s *Server) page(ctx context.Context, source node.Source, thread bool, rng 
 			page.Posts = append(page.Posts, postIn(thread, r))
 		}
 	}
-	if len(page.Posts) >= rng.Limit {
+	if len(page.Posts) >= limit {
 		page.Next = &page.Posts[len(page.Posts)-1].Cursor
 	}
 	return page, nil
@@ -67,7 +80,7 @@ func (s *Server) page(ctx context.Context, source node.Source, thread bool, rng 
 func (s *Server) sources(q url.Values, most int) ([]node.Source, error) {
 	names := q[paramSource]
 	if len(names) < 1 || len(names) > most {
-		return nil, problem(CodeBadRequest, "%d sources: want 1 to %d, each a hashtag with #, a user or a post", len(names), most)
+		return nil, problem(CodeBadRequest, "%d sources: want 1 to %d, each a hashtag with #, a user, @ and a user, or a post", len(names), most)
 	}
 	var out []node.Source
 	for _, name := range names {
@@ -103,6 +116,13 @@ func (s *Server) watch(stopping context.Context, w http.ResponseWriter, r *http.
 	if err != nil {
 		return err
 	}
+	return s.stream(stopping, w, r, func(ctx context.Context) iter.Seq2[node.Event, error] {
+		return s.Node.Watch(ctx, sources, most)
+	})
+}
+
+// stream sends the events of a watch of the node.
+func (s *Server) stream(stopping context.Context, w http.ResponseWriter, r *http.Request, watch func(context.Context) iter.Seq2[node.Event, error]) error {
 	leave, err := enter(s.watches)
 	if err != nil {
 		return err
@@ -113,7 +133,7 @@ func (s *Server) watch(stopping context.Context, w http.ResponseWriter, r *http.
 	defer cancel()
 	defer context.AfterFunc(stopping, cancel)()
 	w.Header().Set("Content-Type", eventStream)
-	events := s.events(ctx, sources, most)
+	events := eventsOf(ctx, watch(ctx))
 	defer func() { // events' goroutine ends before the node may
 		cancel()
 		for range events {
@@ -135,8 +155,8 @@ type event struct {
 	data any
 }
 
-// events are those of a watch; the channel is closed when it is over.
-func (s *Server) events(ctx context.Context, sources []node.Source, most int) <-chan event {
+// eventsOf are those of a watch; the channel is closed when it is over.
+func eventsOf(ctx context.Context, watched iter.Seq2[node.Event, error]) <-chan event {
 	out := make(chan event)
 	go func() {
 		defer close(out)
@@ -148,7 +168,7 @@ func (s *Server) events(ctx context.Context, sources []node.Source, most int) <-
 				return false
 			}
 		}
-		for e, err := range s.Node.Watch(ctx, sources, most) {
+		for e, err := range watched {
 			if err != nil {
 				send(event{name: eventError, data: problemOf(err)})
 				return

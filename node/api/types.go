@@ -57,6 +57,17 @@ type Page struct {
 	Problem *Problem `json:"problem,omitempty"` // why posts may be missing from the page
 }
 
+// Followed is a source that the node follows.
+type Followed struct {
+	Source string `json:"source"` // '#tag', did:key:…, or @did:key:… for what mentions that user
+	Since  int64  `json:"since"`  // Unix ms
+}
+
+// Following is what the node follows, the longest followed first.
+type Following struct {
+	Following []Followed `json:"following"`
+}
+
 // Gap tells a watcher that it was too slow.
 type Gap struct {
 	Missed int `json:"missed"` // posts that arrived and were not kept for it, at least
@@ -145,6 +156,10 @@ func statusOf(s node.Status, me records.User) Status {
 		Peers: s.Peers, Prefix: s.Prefix, Members: s.Members, Size: s.Size,
 		Records: s.Records, StoreBytes: s.StoreBytes, Uptime: int64(s.Uptime.Seconds()), Version: node.Version,
 	}
+}
+
+func followedOf(f node.Followed) Followed {
+	return Followed{Source: f.Source.String(), Since: f.Since.UnixMilli()}
 }
 
 func peerOf(p node.Peer) Peer {

@@ -22,14 +22,19 @@ type Arrival struct {
 // Watch hears the newest posts of some timelines, then what arrives, until limit
 // posts (0 for no limit) have come, ctx ends, or the node does.
 func (c *Client) Watch(ctx context.Context, sources []string, limit int) iter.Seq2[Arrival, error] {
+	q := url.Values{paramSource: sources}
+	if limit > 0 {
+		q.Set(paramLimit, strconv.Itoa(limit))
+	}
+	return c.arrivals(ctx, "/v1/watch?"+q.Encode())
+}
+
+// arrivals hears the events of a watch.
+func (c *Client) arrivals(ctx context.Context, path string) iter.Seq2[Arrival, error] {
 	return func(yield func(Arrival, error) bool) {
-		q := url.Values{paramSource: sources}
-		if limit > 0 {
-			q.Set(paramLimit, strconv.Itoa(limit))
-		}
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		resp, err := c.send(ctx, http.MethodGet, "/v1/watch?"+q.Encode(), nil)
+		resp, err := c.send(ctx, http.MethodGet, path, nil)
 		if err != nil {
 			yield(Arrival{}, err)
 			return
