@@ -16,6 +16,19 @@ func noArguments(c *cobra.Command, args []string) error {
 	return arguments(0, 0, "no arguments")(c, args)
 }
 
+// unlessHome wants no arguments with --home, which stands in their place.
+func unlessHome(home *bool, otherwise cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if !*home {
+			return otherwise(c, args)
+		}
+		if len(args) > 0 {
+			return usage("%s takes either --home or something else; see '%s --help'", c.Name(), c.CommandPath())
+		}
+		return nil
+	}
+}
+
 // oneText wants so many arguments and after them at most one text.
 func oneText(before int) cobra.PositionalArgs {
 	what := "one text: put quotes around it"

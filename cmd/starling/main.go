@@ -93,6 +93,7 @@ share of everybody's posts and serves its owner.
   starling post 'Hello, #starling'    say something, in another terminal
   starling timeline '#starling'       read what was said
   starling watch '#starling'          hear what is being said
+  starling follow '#starling'         and have it in your home timeline from now on
 
 Exit status: 0 done, 1 failed or missing, 2 usage, 3 no node running,
 4 data directory in use.`,
@@ -104,6 +105,7 @@ Exit status: 0 done, 1 failed or missing, 2 usage, 3 no node running,
 	flags.BoolVar(&a.json, "json", false, "print JSON lines instead of text")
 	root.AddCommand(
 		newRun(a), newID(a), newPost(a), newEdit(a), newDelete(a), newTimeline(a), newWatch(a),
+		newFollow(a), newUnfollow(a), newFollowing(a),
 		newPeers(a), newStatus(a), newVersion(a), newTestnet(a),
 	)
 	return root, started
@@ -136,7 +138,7 @@ func exitCode(err error) int {
 
 func problemCode(c api.Code) int {
 	switch c {
-	case api.CodeBadRequest, api.CodeTooLarge:
+	case api.CodeBadRequest, api.CodeTooLarge, api.CodeThread:
 		return exitUsage
 	case api.CodeStopping:
 		return exitNotRunning

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"iter"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -12,17 +14,20 @@ import (
 )
 
 func newTimeline(a *app) *cobra.Command {
-	limit, before := 50, ""
+	limit, before, home := 50, "", false
 	c := &cobra.Command{
-		Use:   "timeline '#TAG' | USER | POST",
+		Use:   "timeline '#TAG' | USER | @USER | POST | --home",
 		Short: "Read a timeline, newest first",
-		Long: `Read what was posted with a hashtag, by a user, or in the thread of a post (which
-begins with its first post). Newest first. Quote hashtags: to a shell, # begins a
+		Long: `Read what was posted with a hashtag, by a user, what mentions a user (@me: what
+mentions you), the thread of a post (which begins with its first post), or with --home
+everything that you follow. Newest first. Quote hashtags: to a shell, # begins a
 comment. The cursor of the last post shown (see --json) says where to go on.`,
 		Example: `  starling timeline '#starling'
   starling timeline me --limit 10
+  starling timeline @me
+  starling timeline --home
   starling timeline '#starling' --json --before AAABkZ…`,
-		Args: arguments(1, 1, "one hashtag in quotes, user or post"),
+		Args: unlessHome(&home, arguments(1, 1, "one hashtag in quotes, user, @user or post, or --home")),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkSources(args); err != nil {
 				return err
@@ -38,25 +43,54 @@ comment. The cursor of the last post shown (see --json) says where to go on.`,
 				return err
 			}
 			defer n.Close()
-			shown := 0
-			for post, err := range n.Timeline(c.Context(), args[0], limit, before) {
-				if err != nil {
-					return err
-				}
-				if err := a.post(post); err != nil {
-					return err
-				}
-				shown++
+			if home {
+				return a.home(c.Context(), n, limit, before)
 			}
-			if shown == 0 && !a.json {
-				fmt.Fprintln(os.Stderr, "nothing here yet")
+			shown, err := a.posts(n.Timeline(c.Context(), args[0], limit, before))
+			if err == nil && shown == 0 && !a.json {
+				fmt.Fprintln(os.Stderr, nothingHere)
 			}
-			return nil
+			return err
 		},
 	}
 	c.Flags().IntVar(&limit, "limit", limit, "`posts` at most")
 	c.Flags().StringVar(&before, "before", "", "`cursor` to go on from")
+	c.Flags().BoolVar(&home, "home", false, "everything that you follow")
 	return c
+}
+
+const nothingHere = "nothing here yet"
+
+// home prints the home timeline, and when nothing is there, why.
+func (a *app) home(ctx context.Context, n *api.Client, limit int, before string) error {
+	shown, err := a.posts(n.Home(ctx, limit, before))
+	if err != nil || shown > 0 || a.json {
+		return err
+	}
+	list, err := n.Following(ctx)
+	if err != nil {
+		return err
+	}
+	if len(list.Following) == 0 {
+		fmt.Fprintln(os.Stderr, nobodyFollowed)
+		return nil
+	}
+	fmt.Fprintln(os.Stderr, nothingHere)
+	return nil
+}
+
+// posts prints posts and counts them.
+func (a *app) posts(posts iter.Seq2[api.Post, error]) (shown int, err error) {
+	for post, err := range posts {
+		if err != nil {
+			return shown, err
+		}
+		if err := a.post(post); err != nil {
+			return shown, err
+		}
+		shown++
+	}
+	return shown, nil
 }
 
 func (a *app) post(p api.Post) error {

@@ -48,6 +48,15 @@ func TestUsage(t *testing.T) {
 		"limit -1":             {[]string{"timeline", "me", "--limit=-1"}, "--limit"},
 		"limit 2^63":           {[]string{"timeline", "me", "--limit", "9223372036854775808"}, "--limit"},
 		"forged cursor":        {[]string{"timeline", "me", "--before", "AAAA"}, "--before"},
+		"home and a tag":       {[]string{"timeline", "#go", "--home"}, "either --home"},
+		"watch home and more":  {[]string{"watch", "me", "--home"}, "either --home"},
+		"mentions of a word":   {[]string{"timeline", "@ann"}, "did:key"},
+		"follow nothing":       {[]string{"follow"}, "one hashtag"},
+		"follow two":           {[]string{"follow", "me", "#go"}, "one hashtag"},
+		"follow a word":        {[]string{"follow", "go"}, "#tag"},
+		"follow a thread":      {[]string{"follow", post}, "watch it"},
+		"unfollow a word":      {[]string{"unfollow", "go"}, "#tag"},
+		"following whom":       {[]string{"following", "me"}, "no arguments"},
 		"watch nothing":        {[]string{"watch"}, "at least one"},
 		"watch limit 0":        {[]string{"watch", "me", "--limit", "0"}, "--limit"},
 		"network name":         {[]string{"run", "--network", "My Net"}, "--network"},
@@ -80,7 +89,18 @@ func TestUsage_noNode(t *testing.T) {
 	u := newUser(t)
 	post := records.Ref{Author: someone}.String()
 	for _, args := range [][]string{
-		{"post", "x"}, {"edit", post, "x"}, {"delete", post}, {"timeline", "me"}, {"watch", "me"}, {"peers"}, {"status"},
+		{"post", "x"},
+		{"edit", post, "x"},
+		{"delete", post},
+		{"timeline", "me"},
+		{"watch", "me"},
+		{"follow", "me"},
+		{"unfollow", "me"},
+		{"following"},
+		{"timeline", "--home"},
+		{"watch", "--home"},
+		{"peers"},
+		{"status"},
 	} {
 		if r := u.want(t, 3, append(args, "--json")...); !strings.Contains(r.errors, "starling run") || r.out != "" {
 			t.Errorf("%v: %s%s", args, r.out, r.errors)

@@ -8,16 +8,18 @@ import (
 )
 
 func newWatch(a *app) *cobra.Command {
-	limit := 0
+	limit, home := 0, false
 	c := &cobra.Command{
-		Use:   "watch '#TAG' | USER | POST ...",
+		Use:   "watch '#TAG' | USER | @USER | POST ... | --home",
 		Short: "Watch timelines as posts arrive",
-		Long: `Show the newest 50 posts of some hashtags, users and threads, then every post as it
-arrives, edits and deletions too. Ends with ctrl-C, with the node, or after --limit
-posts. Quote hashtags: to a shell, # begins a comment.`,
+		Long: `Show the newest 50 posts of some hashtags, users, mentions and threads, or with --home
+of everything that you follow, then every post as it arrives, edits and deletions too.
+Ends with ctrl-C, with the node, or after --limit posts. Quote hashtags: to a shell, #
+begins a comment.`,
 		Example: `  starling watch '#starling'
-  starling watch '#birds' '#go' did:key:z6Mk… --json`,
-		Args: arguments(1, -1, "at least one hashtag in quotes, user or post"),
+  starling watch '#birds' '#go' did:key:z6Mk… --json
+  starling watch --home`,
+		Args: unlessHome(&home, arguments(1, -1, "at least one hashtag in quotes, user, @user or post, or --home")),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkSources(args); err != nil {
 				return err
@@ -30,7 +32,11 @@ posts. Quote hashtags: to a shell, # begins a comment.`,
 				return err
 			}
 			defer n.Close()
-			for arrival, err := range n.Watch(c.Context(), args, limit) {
+			watched := n.Watch(c.Context(), args, limit)
+			if home {
+				watched = n.WatchHome(c.Context(), limit)
+			}
+			for arrival, err := range watched {
 				switch {
 				case c.Context().Err() != nil:
 					return nil // ctrl-C is how a watch ends
@@ -47,6 +53,7 @@ posts. Quote hashtags: to a shell, # begins a comment.`,
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&home, "home", false, "everything that you follow, also what you begin to follow meanwhile")
 	c.Flags().IntVar(&limit, "limit", 0, "`posts` after which to end, old and new together (default no limit)")
 	return c
 }
