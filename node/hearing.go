@@ -37,6 +37,9 @@ type way struct {
 	tag  bool
 	open bool             // of a hashtag: it is subscribed to
 	ears map[peer.ID]bool // of others: whom we listen to, and whether that works
+
+	begun chan struct{} // closed when it is heard for the first time
+	once  sync.Once     // for begun
 }
 
 const (
@@ -97,8 +100,11 @@ func (h *hearing) attend(ctx context.Context) {
 			if dismiss[e.Source] == nil {
 				within, cancel := context.WithCancel(ctx)
 				dismiss[e.Source] = cancel
-				h.begin(e.Source)
-				attending.Go(func() { h.see(within, e.Source) })
+				w := h.begin(e.Source)
+				attending.Go(func() {
+					defer cancel()
+					h.see(within, e.Source, w)
+				})
 			}
 		}
 		for s, cancel := range dismiss {
@@ -118,15 +124,16 @@ func (h *hearing) attend(ctx context.Context) {
 }
 
 // begin and end say which ways there are.
-func (h *hearing) begin(s Source) {
+func (h *hearing) begin(s Source) *way {
 	root, _ := s.root()
-	w := &way{at: root.Coordinate(), tag: s.tag != ""}
+	w := &way{at: root.Coordinate(), tag: s.tag != "", begun: make(chan struct{})}
 	if w.tag {
 		w.at = protocol.ShardCoordinate(h.node.config.Network, protocol.ShardOf(s.tag))
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.ways[root] = w
+	return w
 }
 
 func (h *hearing) end(s Source) {
@@ -144,14 +151,18 @@ func (h *hearing) review() {
 	}
 }
 
-// see compares a source's newest page now and then and, if it is a hashtag, hears
-// it.
-func (h *hearing) see(ctx context.Context, s Source) {
+// see compares a source's newest page, for the first time as soon as the source is
+// heard, and then now and then. If it is a hashtag, it hears it too.
+func (h *hearing) see(ctx context.Context, s Source, w *way) {
 	root, _ := s.root()
 	var hears sync.WaitGroup
 	defer hears.Wait()
 	if s.tag != "" {
 		hears.Go(func() { h.hearTag(ctx, root, s.tag) })
+	}
+	select {
+	case <-w.begun:
+	case <-ctx.Done():
 	}
 	for ctx.Err() == nil {
 		h.compare(ctx, root)
@@ -231,6 +242,7 @@ func (h *hearing) anew(root records.Place) {
 	case w == nil:
 	case w.tag && w.open && h.relayed(w.at), !w.tag && w.listens():
 		h.node.copies.heard(root, h.node.now())
+		w.once.Do(func() { close(w.begun) })
 	default:
 		h.node.copies.broken(root)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -200,4 +201,92 @@ func sealed(ctx context.Context, t *testing.T, network records.Network, by int, 
 		t.Fatal(err)
 	}
 	return r
+}
+
+// Who watches home sees what was there, what arrives by either way, and the newest
+// of what comes to the list meanwhile; not what has left it.
+func TestWatchHome(t *testing.T) {
+	simulate(t, nodetest.Config{Nodes: 12, Links: nodetest.LinksConfig{Seed: 23}}, func(ctx context.Context, net *nodetest.Network) {
+		x, ann, bob := net.Nodes[1], net.Nodes[5], net.Nodes[7]
+		publish(ctx, t, ann, node.Draft{Text: "old #sky"})
+		publish(ctx, t, bob, node.Draft{Text: "bob was here"})
+		follows(ctx, t, x, node.TagSource("sky"))
+		heard := make(chan string, 100)
+		watching, stop := context.WithCancel(ctx)
+		var watcher sync.WaitGroup
+		watcher.Go(func() {
+			for e, err := range x.WatchHome(watching, 0) {
+				if err != nil {
+					heard <- err.Error()
+					return
+				}
+				_, body, _ := e.Record.Post()
+				heard <- fmt.Sprintf("%s, live %t", body.Text, e.Live)
+			}
+		})
+		expect := func(want ...string) {
+			t.Helper()
+			net.Pass(20 * time.Second)
+			for _, w := range want {
+				select {
+				case got := <-heard:
+					if got != w {
+						t.Errorf("heard %q, want %q", got, w)
+					}
+				default:
+					t.Errorf("heard nothing, want %q", w)
+				}
+			}
+			if len(heard) > 0 {
+				t.Errorf("then heard %q", <-heard)
+			}
+		}
+		expect("old #sky, live false")
+		publish(ctx, t, ann, node.Draft{Text: "new #sky"})
+		expect("new #sky, live true")
+		follows(ctx, t, x, node.UserSource(bob.User()), node.MentionSource(x.User()))
+		expect("bob was here, live false")
+		publish(ctx, t, bob, node.Draft{Text: "bob again"})
+		publish(ctx, t, ann, node.Draft{Text: "hello", Mentions: []records.User{x.User()}})
+		expect("bob again, live true", "hello, live true")
+		if err := x.Unfollow(ctx, node.UserSource(bob.User())); err != nil {
+			t.Fatal(err)
+		}
+		net.Pass(time.Second)
+		publish(ctx, t, bob, node.Draft{Text: "bob is off the list"})
+		expect()
+		stop()
+		watcher.Wait()
+	})
+}
+
+// A node hears many people over few streams, because members grant each peer only
+// some, and those it begins to follow beside them.
+func TestHome_manyPeople(t *testing.T) {
+	people := 60
+	if smaller() {
+		people = 20 // still more than a member grants streams
+	}
+	network, err := records.NewNetwork("people", records.Params{Neighbourhood: 4, Capacity: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	simulate(t, nodetest.Config{Nodes: 6, Network: network, Links: nodetest.LinksConfig{Seed: 24}}, func(ctx context.Context, net *nodetest.Network) {
+		x := net.Nodes[0]
+		for i := range people {
+			follows(ctx, t, x, node.UserSource(author(i).User()))
+		}
+		net.Pass(30 * time.Second)
+		for i := range people {
+			r := sealed(ctx, t, network, i, records.MillisOf(time.Now()), i, records.PostHead{})
+			if _, err := net.Nodes[1+i%5].PublishRecord(ctx, r, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		net.Pass(time.Second)
+		var trace node.Trace
+		if got := home(node.WithTrace(ctx, &trace), t, x, 25); !slices.Equal(got, numbers(0, people)) || trace.Cost().Requests > 0 {
+			t.Errorf("home has %d of %d posts at the cost of %+v", len(got), people, trace.Cost())
+		}
+	})
 }

@@ -193,8 +193,8 @@ func (r *reading) agreed(f records.Fingerprint) bool {
 // copy.
 func (r *reading) told() (n int) {
 	for _, m := range r.members {
-		_, full := r.full[m]
-		if _, print := r.prints[m]; full || print {
+		_, shown := r.full[m]
+		if _, claimed := r.prints[m]; shown || claimed {
 			n++
 		}
 	}

@@ -37,12 +37,22 @@ type Inspector interface {
 	Peers() []node.Peer
 }
 
+// Owner does what only the node's owner may.
+type Owner interface {
+	Writer
+	Follower
+}
+
+// Timelines are those of others and what the owner made of them.
+type Timelines interface {
+	Reader
+	Home
+}
+
 // Node is what the server needs of a node.
 type Node interface {
-	Writer
-	Reader
-	Follower
-	Home
+	Owner
+	Timelines
 	Inspector
 }
 
