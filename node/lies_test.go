@@ -121,19 +121,26 @@ func published(ctx context.Context, t *testing.T, network records.Network, rando
 // reads checks that a node reads all that is wanted of the tag, in its last version.
 func reads(ctx context.Context, t *testing.T, x *nodetest.Node, want map[records.ItemKey]records.ID) {
 	t.Helper()
-	got := map[records.ItemKey]records.ID{}
-	for r, err := range x.Timeline(ctx, node.TagSource("sky"), node.Range{Limit: 100}) {
-		if gap := (*node.GapError)(nil); errors.As(err, &gap) {
-			t.Logf("node %d is told that something may be missing: %v", x.Index, err)
-			break // who is led on by false witnesses gives up in the end, and says so
-		}
-		if err != nil {
-			t.Errorf("node %d: %v", x.Index, err)
-			return
-		}
-		got[r.ItemKey()] = r.ID()
-	}
+	got := found(ctx, t, x, node.TagSource("sky"))
 	if !maps.Equal(got, want) {
 		t.Errorf("node %d reads %d posts of %d, or other versions of them", x.Index, len(got), len(want))
 	}
+}
+
+// found are the posts that a node reads of a timeline. Who is led on by false
+// witnesses gives up in the end, and says that something may be missing.
+func found(ctx context.Context, t *testing.T, x *nodetest.Node, s node.Source) map[records.ItemKey]records.ID {
+	t.Helper()
+	got := map[records.ItemKey]records.ID{}
+	for r, err := range x.Timeline(ctx, s, node.Range{Limit: 100}) {
+		if gap := (*node.GapError)(nil); errors.As(err, &gap) {
+			t.Logf("node %d is told: %v", x.Index, err)
+			break
+		}
+		if err != nil {
+			t.Fatalf("timeline of %s on node %d: %v", s, x.Index, err)
+		}
+		got[r.ItemKey()] = r.ID()
+	}
+	return got
 }
