@@ -85,6 +85,7 @@ var (
 	errNoSuch     = errors.New("no such record in the answer")
 	errOtherThing = errors.New("it is another thing, or an older version")
 	errNotBelow   = errors.New("the record lies within it")
+	errNotAfter   = errors.New("it does not come after what displaced it")
 	errTooMany    = errors.New("more than one put can displace")
 )
 
@@ -128,9 +129,9 @@ func (c checker) bound(put records.Put, s records.Status, m *pb.Position) (recor
 // maxDisplaced is a full bucket's largest and the witness of its child.
 const maxDisplaced = 2
 
-// displaced are records of the place that belong to its children now. They may
-// come with any outcome: a newer version that the peer had from another of the
-// record's places can be what displaced them.
+// displaced are records of the place that belong to its children now, because a
+// smaller one came. They may come with any outcome: a newer version that the peer
+// had from another of the record's places can be what displaced them.
 func displaced(put records.Put, indices []uint32, held []*records.Record, errs []error) (rs []*records.Record, err error) {
 	if len(indices) > maxDisplaced {
 		return nil, errTooMany
@@ -142,6 +143,9 @@ func displaced(put records.Put, indices []uint32, held []*records.Record, errs [
 		}
 		if err := records.Fits(r, put.Place); err != nil {
 			return nil, err
+		}
+		if put.Place.Position(r).Compare(put.Place.Position(put.Record)) <= 0 {
+			return nil, errNotAfter
 		}
 		rs = append(rs, r)
 	}

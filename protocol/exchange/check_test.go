@@ -209,6 +209,8 @@ func TestPut_hostileOutcomes(t *testing.T) {
 		{"below, key of 31 bytes", &pb.Outcome{Verdict: below, Bound: &pb.Position{Key: make([]byte, 31)}}, false},
 		{"another's displaced", &pb.Outcome{Verdict: stored, Displaced: []uint32{3}}, false},
 		{"a forged one displaced", &pb.Outcome{Verdict: stored, Displaced: []uint32{5}}, false},
+		{"an older one displaced", &pb.Outcome{Verdict: stored, Displaced: []uint32{4}}, false},
+		{"itself displaced", &pb.Outcome{Verdict: stored, Displaced: []uint32{2}}, false},
 		{"three displaced", &pb.Outcome{Verdict: stored, Displaced: []uint32{1, 1, 1}}, false},
 		{"none of these displaced", &pb.Outcome{Verdict: stored, Displaced: []uint32{1 << 31}}, false},
 	} {
