@@ -4,6 +4,7 @@
 //
 //	publish.go   a record to the members of its places, then to those who listen
 //	timeline.go  a page of a timeline, newest first, from the members of its places
+//	carry.go     what displaced records need, and offer.go what places need, from those who hold them
 //	watch.go     the newest of several timelines, then what arrives
 //	home.go      all that is followed, as one timeline
 //
