@@ -162,39 +162,53 @@ func (p *standing) take(key, value []byte) error {
 	return err
 }
 
-// Standing is the record of a thing at a coordinate, with the place there. What
-// does not count there, or is not there any more, is [ErrNotFound].
-func (h Holdings) Standing(at records.Coordinate, key records.ItemKey) (records.Put, error) {
+// Standing is the record of a thing with the place at each of these coordinates
+// where it stands and counts. If it does so at none, that is [ErrNotFound].
+func (h Holdings) Standing(key records.ItemKey, at []records.Coordinate) ([]records.Put, error) {
 	r, err := h.store.Record(key)
 	if err != nil {
-		return records.Put{}, err
+		return nil, err
 	}
-	var p records.Place
+	var puts []records.Put
 	err = h.store.read(func(v snapshot) error {
-		value, err := v.get(headKey(at))
-		if err != nil {
-			return err
+		for _, c := range at {
+			p, err := placeOf(v, r, c)
+			if errors.Is(err, errNoKey) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			puts = append(puts, records.Put{Place: p, Record: r})
 		}
-		place, err := parseHead(value)
-		if err != nil {
-			return err
-		}
-		pos := place.place.Position(r)
-		if value, err = v.get(entryKey(at, pos)); err != nil {
-			return err
-		}
-		e, err := parseEntry(pos, value)
-		if err == nil && !e.counts() {
-			err = errNoKey
-		}
-		p = place.place
-		return err
+		return nil
 	})
-	if errors.Is(err, errNoKey) {
+	if err == nil && len(puts) == 0 {
 		err = ErrNotFound
 	}
 	if err != nil {
-		return records.Put{}, fmt.Errorf("record %s at %s: %w", key, at, err)
+		return nil, fmt.Errorf("record %s at %d places: %w", key, len(at), err)
 	}
-	return records.Put{Place: p, Record: r}, nil
+	return puts, nil
+}
+
+// placeOf is the place at a coordinate, if r counts there.
+func placeOf(v snapshot, r *records.Record, at records.Coordinate) (records.Place, error) {
+	value, err := v.get(headKey(at))
+	if err != nil {
+		return records.Place{}, err
+	}
+	h, err := parseHead(value)
+	if err != nil {
+		return records.Place{}, err
+	}
+	pos := h.place.Position(r)
+	if value, err = v.get(entryKey(at, pos)); err != nil {
+		return records.Place{}, err
+	}
+	e, err := parseEntry(pos, value)
+	if err == nil && !e.counts() {
+		err = errNoKey
+	}
+	return h.place, err
 }

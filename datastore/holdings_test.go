@@ -194,11 +194,11 @@ func mustMend(t *testing.T, s, other *datastore.Store) {
 		if d.Theirs == (records.ID{}) {
 			continue
 		}
-		put, err := other.Holdings().Standing(d.At, d.Key)
-		if err != nil || put.Place.Coordinate() != d.At || put.Record.ID() != d.Theirs {
+		puts, err := other.Holdings().Standing(d.Key, []records.Coordinate{d.At})
+		if err != nil || puts[0].Place.Coordinate() != d.At || puts[0].Record.ID() != d.Theirs {
 			t.Fatalf("what they said they have: %v", err)
 		}
-		if _, err := s.Merge(t.Context(), []records.Put{put}); err != nil {
+		if _, err := s.Merge(t.Context(), puts); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -215,14 +215,15 @@ func TestHoldings_standing(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := puts[0].Place.Coordinate()
-	if got, err := s.Holdings().Standing(at, r.ItemKey()); err != nil || got.Place != puts[0].Place || got.Record.ID() != r.ID() {
+	got, err := s.Holdings().Standing(r.ItemKey(), []records.Coordinate{{1}, at, {2}})
+	if err != nil || len(got) != 1 || got[0].Place != puts[0].Place || got[0].Record.ID() != r.ID() {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	for name, c := range map[string]struct {
 		at  records.Coordinate
 		key records.ItemKey
 	}{"no such place": {records.Coordinate{1}, r.ItemKey()}, "no such thing": {at, records.ItemKey{1}}} {
-		if _, err := s.Holdings().Standing(c.at, c.key); !errors.Is(err, datastore.ErrNotFound) {
+		if _, err := s.Holdings().Standing(c.key, []records.Coordinate{c.at}); !errors.Is(err, datastore.ErrNotFound) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

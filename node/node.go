@@ -92,7 +92,7 @@ func (n *Node) assemble() (err error) {
 	}
 	n.holder = newHolder(n.store, n.offerShare, c.Now)
 	n.server = exchange.NewServer(exchange.ServerConfig{
-		Host: n.host, Door: n.door, Store: n.served(), Region: n.dht, Status: n.exchangeStatus,
+		Host: n.host, Door: n.door, Store: n.served(), Holdings: n.store.Holdings(), Region: n.dht, Status: n.exchangeStatus,
 		Now: c.Now, Log: c.Log.With("part", "exchange"),
 	})
 	n.gossip, err = gossip.New(gossip.Config{

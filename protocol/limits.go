@@ -68,6 +68,20 @@ const (
 	FollowReopenLimit = 3                // attempts in a row to reopen a broken follow stream
 )
 
+// Reconciliation, which only nodes may ask for. A peer has one request of it in work
+// at a time and then rests, for ReconcileRest times as long as that took and until
+// its answers have come at ReconcileRate: so it costs a quarter of a core at most,
+// and no more bytes than a member is worth.
+const (
+	MaxReconcileMessage = 128 << 10 // 7,000 ranges
+	MaxReconcileAnswer  = 384 << 10 // 4,000 elements that the other side lacks, or 25,000 sums
+	MaxReconcileItems   = 1 << 16   // elements read for one message, or 4,000 fingerprints: some 50 ms
+	MaxReconcileRounds  = 1024      // messages of one session: a million elements to somebody who has none take 300
+	MaxReconcilesServer = 4         // requests in work, of all peers
+	ReconcileRest       = 3
+	ReconcileRate       = 4 << 20 // bytes a second
+)
+
 // Times.
 const (
 	// OpenTimeout is for a connection, if there is none, and the stream.

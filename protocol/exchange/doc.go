@@ -1,5 +1,5 @@
 // Package exchange asks one peer for records and gives it records: put, fetch,
-// follow and status, over long-lived streams on which many requests are in flight
+// follow, reconcile and status, over long-lived streams on which many requests are in flight
 // and answers come in any order.
 //
 // It owns the messages (protocol/pb), the stream a [Client] keeps to each peer it

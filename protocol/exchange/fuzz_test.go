@@ -24,13 +24,16 @@ func FuzzServer(f *testing.F) {
 	f.Add(mustFrame(f, fetchRequest(2, newest(month(r), 64), newest(month(r).Root(), 0))))
 	f.Add(append(mustFrame(f, statusRequest(3)), mustFrame(f, statusRequest(4))...))
 	f.Add(mustFrame(f, followRequest(records.TagPlace("cats"), month(r).Root())))
+	f.Add(mustFrame(f, reconcileRequest(5, &pb.Reconcile{Message: firstMessage(f, newHoldings())})))
+	f.Add(mustFrame(f, reconcileRequest(6, &pb.Reconcile{Wants: []*pb.Standing{standingMessage(everywhere(r)[1])}})))
 	f.Add(append(mustFrame(f, put), 0x80, 0x80))
 	f.Add([]byte{0})
 	f.Fuzz(func(t *testing.T, sent []byte) {
 		w := newWorld(t, 2)
 		store := newMemory(t)
 		s := exchange.NewServer(exchange.ServerConfig{
-			Host: w.hosts[1], Door: newDoor(t), Store: store, Region: region{}, Status: func() exchange.Status { return exchange.Status{} },
+			Host: w.hosts[1], Door: newDoor(t), Store: store, Holdings: newHoldings(everywhere(r)...), Region: region{},
+			Status: func() exchange.Status { return exchange.Status{} },
 		})
 		stop := w.run(t, 1, s)
 		defer stop()

@@ -18,10 +18,12 @@ import (
 // work, replies not yet taken; for each peer and for all. A peer that is at its
 // own bound waits for itself alone.
 type gate struct {
-	requests *semaphore.Weighted        // units of all requests in work
-	replies  *semaphore.Weighted        // bytes of all replies but small ones
-	offences *lru.Cache[peer.ID, tally] // of peers seen lately
-	working  atomic.Int64               // units of requests in work
+	requests *semaphore.Weighted            // units of all requests in work
+	replies  *semaphore.Weighted            // bytes of all replies but small ones
+	offences *lru.Cache[peer.ID, tally]     // of peers seen lately
+	working  atomic.Int64                   // units of requests in work
+	turns    *semaphore.Weighted            // reconciliations in work
+	rests    *lru.Cache[peer.ID, time.Time] // until when peers rest from their last
 
 	mu      sync.Mutex // protects what follows, and offences against lost updates
 	peers   map[peer.ID]*visitor
@@ -36,6 +38,7 @@ type gate struct {
 type visitor struct {
 	requests *semaphore.Weighted // units of requests in work
 	replies  *semaphore.Weighted // bytes of replies not yet taken
+	turn     *semaphore.Weighted // a reconciliation in work
 	streams  int                 // protected by the gate, as are the next two
 	follows  int
 	roots    int
@@ -63,10 +66,16 @@ func newGate() *gate {
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
+	rests, err := lru.New[peer.ID, time.Time](offendersKept)
+	if err != nil {
+		panic(err) // as above
+	}
 	return &gate{
 		requests: semaphore.NewWeighted(protocol.MaxInFlightServer),
 		replies:  semaphore.NewWeighted(protocol.MaxReplyBytesServer),
 		offences: offences,
+		turns:    semaphore.NewWeighted(protocol.MaxReconcilesServer),
+		rests:    rests,
 		peers:    map[peer.ID]*visitor{},
 	}
 }
@@ -87,6 +96,7 @@ func (g *gate) enter(p peer.ID) (*visitor, error) {
 		v = &visitor{
 			requests: semaphore.NewWeighted(protocol.MaxInFlightPeer),
 			replies:  semaphore.NewWeighted(protocol.MaxReplyBytesPeer),
+			turn:     semaphore.NewWeighted(1),
 		}
 		g.peers[p] = v
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/starling-social/starling/protocol"
 	"github.com/starling-social/starling/protocol/pb"
 	"github.com/starling-social/starling/records"
@@ -65,18 +67,29 @@ func (x *session) firstRoom(ctx context.Context) error {
 	if err := take(ctx, pageRoom, x.visitor.replies); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, protocol.ReplyRoomWait, errNoRoom)
-	defer cancel()
-	if err := take(ctx, pageRoom, x.gate.replies); err != nil {
+	if err := takeSoon(ctx, pageRoom, x.gate.replies); err != nil {
 		giveBack(pageRoom, x.visitor.replies)
 		return err
 	}
 	return nil
 }
 
-// sendPage queues a page and gives back the room that it does not need.
+// takeSoon takes n of a room that others use too, and does not wait long for them.
+func takeSoon(ctx context.Context, n int64, room *semaphore.Weighted) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, protocol.ReplyRoomWait, errNoRoom)
+	defer cancel()
+	return take(ctx, n, room)
+}
+
+// sendPage queues a page.
 func (x *session) sendPage(p page, more bool) error {
-	f, err := x.frame(&pb.Reply{Id: p.id, More: more, Body: &pb.Reply_Fetch{Fetch: p.reply}})
+	return x.sendInRoom(&pb.Reply{Id: p.id, More: more, Body: &pb.Reply_Fetch{Fetch: p.reply}})
+}
+
+// sendInRoom queues a reply for which room for a page was taken, and gives back
+// what it does not need.
+func (x *session) sendInRoom(m *pb.Reply) error {
+	f, err := x.frame(m)
 	if err != nil {
 		giveBack(pageRoom, x.visitor.replies, x.gate.replies)
 		return err

@@ -40,6 +40,8 @@ type ServerConfig struct {
 	Region Region
 	Status func() Status // version, records and bytes; the rest is filled in
 
+	Holdings Holdings // what nodes are reconciled with; nil for none
+
 	Now func() time.Time // the present by which records are let in; time.Now if nil
 	Log *slog.Logger     // discarded if nil
 }

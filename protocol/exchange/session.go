@@ -147,6 +147,8 @@ func (x *session) answer(ctx context.Context, req *pb.Request) {
 		err = x.put(ctx, req.GetId(), body.Put)
 	case *pb.Request_Fetch:
 		err = x.fetch(ctx, req.GetId(), body.Fetch)
+	case *pb.Request_Reconcile:
+		err = x.reconcile(ctx, req.GetId(), body.Reconcile)
 	case *pb.Request_Status:
 		err = x.reply(ctx, x.status(req.GetId()))
 	default:

@@ -167,6 +167,7 @@ type Request struct {
 	//	*Request_Fetch
 	//	*Request_Follow
 	//	*Request_Status
+	//	*Request_Reconcile
 	Body          isRequest_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -252,6 +253,15 @@ func (x *Request) GetStatus() *StatusQuery {
 	return nil
 }
 
+func (x *Request) GetReconcile() *Reconcile {
+	if x != nil {
+		if x, ok := x.Body.(*Request_Reconcile); ok {
+			return x.Reconcile
+		}
+	}
+	return nil
+}
+
 type isRequest_Body interface {
 	isRequest_Body()
 }
@@ -272,6 +282,10 @@ type Request_Status struct {
 	Status *StatusQuery `protobuf:"bytes,5,opt,name=status,proto3,oneof"`
 }
 
+type Request_Reconcile struct {
+	Reconcile *Reconcile `protobuf:"bytes,6,opt,name=reconcile,proto3,oneof"`
+}
+
 func (*Request_Put) isRequest_Body() {}
 
 func (*Request_Fetch) isRequest_Body() {}
@@ -279,6 +293,8 @@ func (*Request_Fetch) isRequest_Body() {}
 func (*Request_Follow) isRequest_Body() {}
 
 func (*Request_Status) isRequest_Body() {}
+
+func (*Request_Reconcile) isRequest_Body() {}
 
 // Reply answers a request, in one frame or, while more is set, in several.
 // Replies to different requests come in any order.
@@ -293,6 +309,7 @@ type Reply struct {
 	//	*Reply_Fetch
 	//	*Reply_Follow
 	//	*Reply_Status
+	//	*Reply_Reconcile
 	//	*Reply_Refusal
 	Body          isReply_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
@@ -393,6 +410,15 @@ func (x *Reply) GetStatus() *Status {
 	return nil
 }
 
+func (x *Reply) GetReconcile() *ReconcileReply {
+	if x != nil {
+		if x, ok := x.Body.(*Reply_Reconcile); ok {
+			return x.Reconcile
+		}
+	}
+	return nil
+}
+
 func (x *Reply) GetRefusal() *Refusal {
 	if x != nil {
 		if x, ok := x.Body.(*Reply_Refusal); ok {
@@ -422,6 +448,10 @@ type Reply_Status struct {
 	Status *Status `protobuf:"bytes,7,opt,name=status,proto3,oneof"`
 }
 
+type Reply_Reconcile struct {
+	Reconcile *ReconcileReply `protobuf:"bytes,8,opt,name=reconcile,proto3,oneof"`
+}
+
 type Reply_Refusal struct {
 	Refusal *Refusal `protobuf:"bytes,9,opt,name=refusal,proto3,oneof"` // of the whole request
 }
@@ -433,6 +463,8 @@ func (*Reply_Fetch) isReply_Body() {}
 func (*Reply_Follow) isReply_Body() {}
 
 func (*Reply_Status) isReply_Body() {}
+
+func (*Reply_Reconcile) isReply_Body() {}
 
 func (*Reply_Refusal) isReply_Body() {}
 
@@ -1469,6 +1501,197 @@ func (x *Limits) GetInFlight() uint32 {
 	return 0
 }
 
+// Reconcile is about the places whose coordinates share the first bits of prefix,
+// which both sides hold. It has either a message or wants.
+type Reconcile struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Prefix        []byte                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"` // as many bytes as hold the bits, the others of the last one 0
+	Bits          uint32                 `protobuf:"varint,2,opt,name=bits,proto3" json:"bits,omitempty"`
+	Message       []byte                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"` // of a reconciliation
+	Wants         []*Standing            `protobuf:"bytes,4,rep,name=wants,proto3" json:"wants,omitempty"`     // records that are to be handed over, as one told
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reconcile) Reset() {
+	*x = Reconcile{}
+	mi := &file_protocol_pb_exchange_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reconcile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reconcile) ProtoMessage() {}
+
+func (x *Reconcile) ProtoReflect() protoreflect.Message {
+	mi := &file_protocol_pb_exchange_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reconcile.ProtoReflect.Descriptor instead.
+func (*Reconcile) Descriptor() ([]byte, []int) {
+	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Reconcile) GetPrefix() []byte {
+	if x != nil {
+		return x.Prefix
+	}
+	return nil
+}
+
+func (x *Reconcile) GetBits() uint32 {
+	if x != nil {
+		return x.Bits
+	}
+	return 0
+}
+
+func (x *Reconcile) GetMessage() []byte {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *Reconcile) GetWants() []*Standing {
+	if x != nil {
+		return x.Wants
+	}
+	return nil
+}
+
+// Standing is a thing, and where it is said to stand.
+type Standing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`                 // item key, 32 bytes
+	Coordinates   [][]byte               `protobuf:"bytes,2,rep,name=coordinates,proto3" json:"coordinates,omitempty"` // 32 bytes each
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Standing) Reset() {
+	*x = Standing{}
+	mi := &file_protocol_pb_exchange_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Standing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Standing) ProtoMessage() {}
+
+func (x *Standing) ProtoReflect() protoreflect.Message {
+	mi := &file_protocol_pb_exchange_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Standing.ProtoReflect.Descriptor instead.
+func (*Standing) Descriptor() ([]byte, []int) {
+	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Standing) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Standing) GetCoordinates() [][]byte {
+	if x != nil {
+		return x.Coordinates
+	}
+	return nil
+}
+
+type ReconcileReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Answer        []byte                 `protobuf:"bytes,1,opt,name=answer,proto3" json:"answer,omitempty"`   // to a message
+	Records       [][]byte               `protobuf:"bytes,2,rep,name=records,proto3" json:"records,omitempty"` // to wants: envelopes, each once
+	Entries       []*PutEntry            `protobuf:"bytes,3,rep,name=entries,proto3" json:"entries,omitempty"` // where they stand; what does not is left out
+	Left          uint32                 `protobuf:"varint,4,opt,name=left,proto3" json:"left,omitempty"`      // wants, the last ones, for which there was no room
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReconcileReply) Reset() {
+	*x = ReconcileReply{}
+	mi := &file_protocol_pb_exchange_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReconcileReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReconcileReply) ProtoMessage() {}
+
+func (x *ReconcileReply) ProtoReflect() protoreflect.Message {
+	mi := &file_protocol_pb_exchange_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReconcileReply.ProtoReflect.Descriptor instead.
+func (*ReconcileReply) Descriptor() ([]byte, []int) {
+	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ReconcileReply) GetAnswer() []byte {
+	if x != nil {
+		return x.Answer
+	}
+	return nil
+}
+
+func (x *ReconcileReply) GetRecords() [][]byte {
+	if x != nil {
+		return x.Records
+	}
+	return nil
+}
+
+func (x *ReconcileReply) GetEntries() []*PutEntry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *ReconcileReply) GetLeft() uint32 {
+	if x != nil {
+		return x.Left
+	}
+	return 0
+}
+
 // Refusal says why not: a code for the program, a sentence for the person.
 type Refusal struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1480,7 +1703,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_protocol_pb_exchange_proto_msgTypes[19]
+	mi := &file_protocol_pb_exchange_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1492,7 +1715,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_protocol_pb_exchange_proto_msgTypes[19]
+	mi := &file_protocol_pb_exchange_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1505,7 +1728,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{19}
+	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Refusal) GetCode() Code {
@@ -1526,14 +1749,15 @@ var File_protocol_pb_exchange_proto protoreflect.FileDescriptor
 
 const file_protocol_pb_exchange_proto_rawDesc = "" +
 	"\n" +
-	"\x1aprotocol/pb/exchange.proto\x12\x14starling.exchange.v1\"\x8b\x02\n" +
+	"\x1aprotocol/pb/exchange.proto\x12\x14starling.exchange.v1\"\xbb\x02\n" +
 	"\aRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12-\n" +
 	"\x03put\x18\x02 \x01(\v2\x19.starling.exchange.v1.PutH\x00R\x03put\x123\n" +
 	"\x05fetch\x18\x03 \x01(\v2\x1b.starling.exchange.v1.FetchH\x00R\x05fetch\x126\n" +
 	"\x06follow\x18\x04 \x01(\v2\x1c.starling.exchange.v1.FollowH\x00R\x06follow\x12;\n" +
-	"\x06status\x18\x05 \x01(\v2!.starling.exchange.v1.StatusQueryH\x00R\x06statusB\x06\n" +
-	"\x04bodyJ\x04\b\x06\x10\aR\treconcile\"\xfa\x02\n" +
+	"\x06status\x18\x05 \x01(\v2!.starling.exchange.v1.StatusQueryH\x00R\x06status\x12?\n" +
+	"\treconcile\x18\x06 \x01(\v2\x1f.starling.exchange.v1.ReconcileH\x00R\treconcileB\x06\n" +
+	"\x04body\"\xaf\x03\n" +
 	"\x05Reply\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\rR\x06prefix\x12\x12\n" +
@@ -1541,9 +1765,10 @@ const file_protocol_pb_exchange_proto_rawDesc = "" +
 	"\x03put\x18\x04 \x01(\v2\x1e.starling.exchange.v1.PutReplyH\x00R\x03put\x128\n" +
 	"\x05fetch\x18\x05 \x01(\v2 .starling.exchange.v1.FetchReplyH\x00R\x05fetch\x12;\n" +
 	"\x06follow\x18\x06 \x01(\v2!.starling.exchange.v1.FollowReplyH\x00R\x06follow\x126\n" +
-	"\x06status\x18\a \x01(\v2\x1c.starling.exchange.v1.StatusH\x00R\x06status\x129\n" +
+	"\x06status\x18\a \x01(\v2\x1c.starling.exchange.v1.StatusH\x00R\x06status\x12D\n" +
+	"\treconcile\x18\b \x01(\v2$.starling.exchange.v1.ReconcileReplyH\x00R\treconcile\x129\n" +
 	"\arefusal\x18\t \x01(\v2\x1d.starling.exchange.v1.RefusalH\x00R\arefusalB\x06\n" +
-	"\x04bodyJ\x04\b\b\x10\tR\treconcile\"Y\n" +
+	"\x04body\"Y\n" +
 	"\x03Put\x12\x18\n" +
 	"\arecords\x18\x01 \x03(\fR\arecords\x128\n" +
 	"\aentries\x18\x02 \x03(\v2\x1e.starling.exchange.v1.PutEntryR\aentries\"8\n" +
@@ -1616,7 +1841,20 @@ const file_protocol_pb_exchange_proto_rawDesc = "" +
 	"\aqueries\x18\x05 \x01(\rR\aqueries\x12#\n" +
 	"\rquery_records\x18\x06 \x01(\rR\fqueryRecords\x12\x14\n" +
 	"\x05roots\x18\a \x01(\rR\x05roots\x12\x1b\n" +
-	"\tin_flight\x18\b \x01(\rR\binFlight\"U\n" +
+	"\tin_flight\x18\b \x01(\rR\binFlight\"\x87\x01\n" +
+	"\tReconcile\x12\x16\n" +
+	"\x06prefix\x18\x01 \x01(\fR\x06prefix\x12\x12\n" +
+	"\x04bits\x18\x02 \x01(\rR\x04bits\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\fR\amessage\x124\n" +
+	"\x05wants\x18\x04 \x03(\v2\x1e.starling.exchange.v1.StandingR\x05wants\">\n" +
+	"\bStanding\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12 \n" +
+	"\vcoordinates\x18\x02 \x03(\fR\vcoordinates\"\x90\x01\n" +
+	"\x0eReconcileReply\x12\x16\n" +
+	"\x06answer\x18\x01 \x01(\fR\x06answer\x12\x18\n" +
+	"\arecords\x18\x02 \x03(\fR\arecords\x128\n" +
+	"\aentries\x18\x03 \x03(\v2\x1e.starling.exchange.v1.PutEntryR\aentries\x12\x12\n" +
+	"\x04left\x18\x04 \x01(\rR\x04left\"U\n" +
 	"\aRefusal\x12.\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x1a.starling.exchange.v1.CodeR\x04code\x12\x1a\n" +
 	"\bsentence\x18\x02 \x01(\tR\bsentence*p\n" +
@@ -1654,60 +1892,67 @@ func file_protocol_pb_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_protocol_pb_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_protocol_pb_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_protocol_pb_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_protocol_pb_exchange_proto_goTypes = []any{
-	(Verdict)(0),        // 0: starling.exchange.v1.Verdict
-	(Code)(0),           // 1: starling.exchange.v1.Code
-	(*Request)(nil),     // 2: starling.exchange.v1.Request
-	(*Reply)(nil),       // 3: starling.exchange.v1.Reply
-	(*Put)(nil),         // 4: starling.exchange.v1.Put
-	(*PutEntry)(nil),    // 5: starling.exchange.v1.PutEntry
-	(*PutReply)(nil),    // 6: starling.exchange.v1.PutReply
-	(*Outcome)(nil),     // 7: starling.exchange.v1.Outcome
-	(*Position)(nil),    // 8: starling.exchange.v1.Position
-	(*Fetch)(nil),       // 9: starling.exchange.v1.Fetch
-	(*Query)(nil),       // 10: starling.exchange.v1.Query
-	(*FetchReply)(nil),  // 11: starling.exchange.v1.FetchReply
-	(*Bucket)(nil),      // 12: starling.exchange.v1.Bucket
-	(*Fingerprint)(nil), // 13: starling.exchange.v1.Fingerprint
-	(*Follow)(nil),      // 14: starling.exchange.v1.Follow
-	(*Root)(nil),        // 15: starling.exchange.v1.Root
-	(*FollowReply)(nil), // 16: starling.exchange.v1.FollowReply
-	(*Arrival)(nil),     // 17: starling.exchange.v1.Arrival
-	(*StatusQuery)(nil), // 18: starling.exchange.v1.StatusQuery
-	(*Status)(nil),      // 19: starling.exchange.v1.Status
-	(*Limits)(nil),      // 20: starling.exchange.v1.Limits
-	(*Refusal)(nil),     // 21: starling.exchange.v1.Refusal
+	(Verdict)(0),           // 0: starling.exchange.v1.Verdict
+	(Code)(0),              // 1: starling.exchange.v1.Code
+	(*Request)(nil),        // 2: starling.exchange.v1.Request
+	(*Reply)(nil),          // 3: starling.exchange.v1.Reply
+	(*Put)(nil),            // 4: starling.exchange.v1.Put
+	(*PutEntry)(nil),       // 5: starling.exchange.v1.PutEntry
+	(*PutReply)(nil),       // 6: starling.exchange.v1.PutReply
+	(*Outcome)(nil),        // 7: starling.exchange.v1.Outcome
+	(*Position)(nil),       // 8: starling.exchange.v1.Position
+	(*Fetch)(nil),          // 9: starling.exchange.v1.Fetch
+	(*Query)(nil),          // 10: starling.exchange.v1.Query
+	(*FetchReply)(nil),     // 11: starling.exchange.v1.FetchReply
+	(*Bucket)(nil),         // 12: starling.exchange.v1.Bucket
+	(*Fingerprint)(nil),    // 13: starling.exchange.v1.Fingerprint
+	(*Follow)(nil),         // 14: starling.exchange.v1.Follow
+	(*Root)(nil),           // 15: starling.exchange.v1.Root
+	(*FollowReply)(nil),    // 16: starling.exchange.v1.FollowReply
+	(*Arrival)(nil),        // 17: starling.exchange.v1.Arrival
+	(*StatusQuery)(nil),    // 18: starling.exchange.v1.StatusQuery
+	(*Status)(nil),         // 19: starling.exchange.v1.Status
+	(*Limits)(nil),         // 20: starling.exchange.v1.Limits
+	(*Reconcile)(nil),      // 21: starling.exchange.v1.Reconcile
+	(*Standing)(nil),       // 22: starling.exchange.v1.Standing
+	(*ReconcileReply)(nil), // 23: starling.exchange.v1.ReconcileReply
+	(*Refusal)(nil),        // 24: starling.exchange.v1.Refusal
 }
 var file_protocol_pb_exchange_proto_depIdxs = []int32{
 	4,  // 0: starling.exchange.v1.Request.put:type_name -> starling.exchange.v1.Put
 	9,  // 1: starling.exchange.v1.Request.fetch:type_name -> starling.exchange.v1.Fetch
 	14, // 2: starling.exchange.v1.Request.follow:type_name -> starling.exchange.v1.Follow
 	18, // 3: starling.exchange.v1.Request.status:type_name -> starling.exchange.v1.StatusQuery
-	6,  // 4: starling.exchange.v1.Reply.put:type_name -> starling.exchange.v1.PutReply
-	11, // 5: starling.exchange.v1.Reply.fetch:type_name -> starling.exchange.v1.FetchReply
-	16, // 6: starling.exchange.v1.Reply.follow:type_name -> starling.exchange.v1.FollowReply
-	19, // 7: starling.exchange.v1.Reply.status:type_name -> starling.exchange.v1.Status
-	21, // 8: starling.exchange.v1.Reply.refusal:type_name -> starling.exchange.v1.Refusal
-	5,  // 9: starling.exchange.v1.Put.entries:type_name -> starling.exchange.v1.PutEntry
-	7,  // 10: starling.exchange.v1.PutReply.outcomes:type_name -> starling.exchange.v1.Outcome
-	0,  // 11: starling.exchange.v1.Outcome.verdict:type_name -> starling.exchange.v1.Verdict
-	8,  // 12: starling.exchange.v1.Outcome.bound:type_name -> starling.exchange.v1.Position
-	21, // 13: starling.exchange.v1.Outcome.refusal:type_name -> starling.exchange.v1.Refusal
-	10, // 14: starling.exchange.v1.Fetch.queries:type_name -> starling.exchange.v1.Query
-	8,  // 15: starling.exchange.v1.Query.before:type_name -> starling.exchange.v1.Position
-	12, // 16: starling.exchange.v1.FetchReply.buckets:type_name -> starling.exchange.v1.Bucket
-	13, // 17: starling.exchange.v1.Bucket.fingerprint:type_name -> starling.exchange.v1.Fingerprint
-	21, // 18: starling.exchange.v1.Bucket.refusal:type_name -> starling.exchange.v1.Refusal
-	15, // 19: starling.exchange.v1.Follow.roots:type_name -> starling.exchange.v1.Root
-	17, // 20: starling.exchange.v1.FollowReply.arrivals:type_name -> starling.exchange.v1.Arrival
-	20, // 21: starling.exchange.v1.Status.limits:type_name -> starling.exchange.v1.Limits
-	1,  // 22: starling.exchange.v1.Refusal.code:type_name -> starling.exchange.v1.Code
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	21, // 4: starling.exchange.v1.Request.reconcile:type_name -> starling.exchange.v1.Reconcile
+	6,  // 5: starling.exchange.v1.Reply.put:type_name -> starling.exchange.v1.PutReply
+	11, // 6: starling.exchange.v1.Reply.fetch:type_name -> starling.exchange.v1.FetchReply
+	16, // 7: starling.exchange.v1.Reply.follow:type_name -> starling.exchange.v1.FollowReply
+	19, // 8: starling.exchange.v1.Reply.status:type_name -> starling.exchange.v1.Status
+	23, // 9: starling.exchange.v1.Reply.reconcile:type_name -> starling.exchange.v1.ReconcileReply
+	24, // 10: starling.exchange.v1.Reply.refusal:type_name -> starling.exchange.v1.Refusal
+	5,  // 11: starling.exchange.v1.Put.entries:type_name -> starling.exchange.v1.PutEntry
+	7,  // 12: starling.exchange.v1.PutReply.outcomes:type_name -> starling.exchange.v1.Outcome
+	0,  // 13: starling.exchange.v1.Outcome.verdict:type_name -> starling.exchange.v1.Verdict
+	8,  // 14: starling.exchange.v1.Outcome.bound:type_name -> starling.exchange.v1.Position
+	24, // 15: starling.exchange.v1.Outcome.refusal:type_name -> starling.exchange.v1.Refusal
+	10, // 16: starling.exchange.v1.Fetch.queries:type_name -> starling.exchange.v1.Query
+	8,  // 17: starling.exchange.v1.Query.before:type_name -> starling.exchange.v1.Position
+	12, // 18: starling.exchange.v1.FetchReply.buckets:type_name -> starling.exchange.v1.Bucket
+	13, // 19: starling.exchange.v1.Bucket.fingerprint:type_name -> starling.exchange.v1.Fingerprint
+	24, // 20: starling.exchange.v1.Bucket.refusal:type_name -> starling.exchange.v1.Refusal
+	15, // 21: starling.exchange.v1.Follow.roots:type_name -> starling.exchange.v1.Root
+	17, // 22: starling.exchange.v1.FollowReply.arrivals:type_name -> starling.exchange.v1.Arrival
+	20, // 23: starling.exchange.v1.Status.limits:type_name -> starling.exchange.v1.Limits
+	22, // 24: starling.exchange.v1.Reconcile.wants:type_name -> starling.exchange.v1.Standing
+	5,  // 25: starling.exchange.v1.ReconcileReply.entries:type_name -> starling.exchange.v1.PutEntry
+	1,  // 26: starling.exchange.v1.Refusal.code:type_name -> starling.exchange.v1.Code
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_protocol_pb_exchange_proto_init() }
@@ -1720,12 +1965,14 @@ func file_protocol_pb_exchange_proto_init() {
 		(*Request_Fetch)(nil),
 		(*Request_Follow)(nil),
 		(*Request_Status)(nil),
+		(*Request_Reconcile)(nil),
 	}
 	file_protocol_pb_exchange_proto_msgTypes[1].OneofWrappers = []any{
 		(*Reply_Put)(nil),
 		(*Reply_Fetch)(nil),
 		(*Reply_Follow)(nil),
 		(*Reply_Status)(nil),
+		(*Reply_Reconcile)(nil),
 		(*Reply_Refusal)(nil),
 	}
 	file_protocol_pb_exchange_proto_msgTypes[5].OneofWrappers = []any{}
@@ -1735,7 +1982,7 @@ func file_protocol_pb_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_protocol_pb_exchange_proto_rawDesc), len(file_protocol_pb_exchange_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   20,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
