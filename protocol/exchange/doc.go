@@ -1,6 +1,6 @@
 // Package exchange asks one peer for records and gives it records: put, fetch,
-// follow, reconcile and status, over long-lived streams on which many requests are in flight
-// and answers come in any order.
+// follow, reconcile and status, over long-lived streams on which many requests
+// are in flight and answers come in any order.
 //
 // It owns the messages (protocol/pb), the stream a [Client] keeps to each peer it
 // talks to, what a [Server] accepts of strangers, and the last arrivals at every
