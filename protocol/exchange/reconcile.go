@@ -105,7 +105,8 @@ func (c *Client) reconcile(ctx context.Context, p peer.ID, m *pb.Reconcile, most
 // place at that coordinate. What p does not have, or no longer, is left out.
 func (c *Client) Collect(ctx context.Context, p peer.ID, what Common, lacked []reconcile.Difference) ([]records.Put, error) {
 	var puts []records.Put
-	for wants := wantsOf(lacked); len(wants) > 0; {
+	wants := standingsIn(lacked, func(d reconcile.Difference) records.ID { return d.Theirs })
+	for len(wants) > 0 {
 		n := oneRequest(wants)
 		some, done, err := c.collect(ctx, p, what, wants[:n])
 		if err != nil {
@@ -117,24 +118,58 @@ func (c *Client) Collect(ctx context.Context, p peer.ID, what Common, lacked []r
 	return puts, nil
 }
 
-// wantsOf are the things that differences show the other side to have, each with
-// the coordinates where.
-func wantsOf(lacked []reconcile.Difference) []*standing {
-	var wants []*standing
-	index := map[records.ItemKey]*standing{}
+// Supply puts to p the records that differences show it to lack, as they stand in
+// from, and returns one result for each put. It comes after [Client.Collect] where
+// both sides have a version: what p has already is not sent, and what is no longer
+// here is left out.
+func (c *Client) Supply(ctx context.Context, p peer.ID, from Holdings, lacked []reconcile.Difference) ([]Result, error) {
+	has := make(map[records.ID]bool, len(lacked))
 	for _, d := range lacked {
-		if d.Theirs == (records.ID{}) {
+		has[d.Theirs] = true
+	}
+	var results []Result
+	var puts []records.Put
+	send := func() error {
+		some, err := c.Put(ctx, p, puts)
+		results, puts = append(results, some...), puts[:0]
+		return err
+	}
+	for _, s := range standingsIn(lacked, func(d reconcile.Difference) records.ID { return d.Ours }) {
+		standing, err := from.Standing(s.key, s.at)
+		if err != nil || has[standing[0].Record.ID()] {
 			continue
 		}
-		w := index[d.Key]
-		if w == nil || len(w.at) == protocol.MaxPutEntries {
-			w = &standing{key: d.Key}
-			index[d.Key] = w
-			wants = append(wants, w)
+		if puts = append(puts, standing...); len(puts) >= protocol.MaxPutEntries/2 {
+			if err := send(); err != nil {
+				return results, err
+			}
 		}
-		w.at = append(w.at, d.At)
 	}
-	return wants
+	if len(puts) == 0 {
+		return results, nil
+	}
+	err := send()
+	return results, err
+}
+
+// standingsIn are the things of which one side has a version, as side tells it,
+// each with the coordinates where.
+func standingsIn(differences []reconcile.Difference, side func(reconcile.Difference) records.ID) []*standing {
+	var out []*standing
+	index := map[records.ItemKey]*standing{}
+	for _, d := range differences {
+		if side(d) == (records.ID{}) {
+			continue
+		}
+		s := index[d.Key]
+		if s == nil || len(s.at) == protocol.MaxPutEntries {
+			s = &standing{key: d.Key}
+			index[d.Key] = s
+			out = append(out, s)
+		}
+		s.at = append(s.at, d.At)
+	}
+	return out
 }
 
 // oneRequest is how many of these wants go into one request.

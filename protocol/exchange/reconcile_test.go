@@ -178,6 +178,40 @@ func TestReconcile_findsAndCollects(t *testing.T) {
 	})
 }
 
+// What a peer lacks is put to it, each record once on the wire, and not what it was
+// found to have.
+func TestSupply_whatIsLacked(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, w *world) {
+		rs := posts(t, 1, 400, "cats")
+		newer := edit(t, rs[300], 1)
+		ours := newHoldings(allPuts(append(rs[:300:300], newer)...)...)
+		m := newMemory(t)
+		w.serve(t, 1, m, region{})
+		var lacked []reconcile.Difference
+		for _, p := range allPuts(rs[:301]...) {
+			e := elementOf(p)
+			d := reconcile.Difference{At: e.At, Key: e.Key, Ours: e.ID}
+			if p.Record == rs[300] {
+				d.Theirs = newer.ID() // and what we had was replaced by it meanwhile
+			}
+			lacked = append(lacked, d)
+		}
+		lacked = append(lacked, reconcile.Difference{Key: rs[350].ItemKey(), Ours: rs[350].ID()}) // is gone
+		results, err := w.client(t, 0).Supply(t.Context(), w.id(1), ours, lacked)
+		if err != nil || len(results) != 300*len(everywhere(rs[0])) {
+			t.Errorf("%d results: %v", len(results), err)
+		}
+		for _, r := range results {
+			if r.Err != nil {
+				t.Fatal(r.Err)
+			}
+		}
+		if n := int(w.hosts[0].sent.Load()); n > 300*(len(rs[0].Bytes())+400) {
+			t.Errorf("%d bytes for 300 records of %d", n, len(rs[0].Bytes()))
+		}
+	})
+}
+
 // Nodes that agree find out with less than a kilobyte on the wire.
 func TestReconcile_agreement(t *testing.T) {
 	inBubble(t, 2, func(t *testing.T, w *world) {
