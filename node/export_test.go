@@ -35,3 +35,11 @@ func (c Copies) Fresh(p records.Place, now time.Time) bool {
 func (c Copies) Doubted(p records.Place, now time.Time) bool {
 	return !c.copies.fresh(doubting(context.Background()), p, now)
 }
+
+// Step is where a record that was put to p goes next, by what p's members did, when
+// the round was repeated again times before; done where it goes no further.
+func Step(p records.Place, r *records.Record, members, stored, below, lost, again int) (at records.Place, done bool) {
+	d := &descent{record: r, root: p.Root(), at: p, again: again}
+	d.learn(tally{members: members, stored: stored, below: below, lost: lost})
+	return d.at, d.done
+}
