@@ -255,6 +255,10 @@ func (w *Walk) sorted() []*Record {
 // already of a place that is asked for more, for both can be answered with witnesses
 // that nobody spoke of before. It only grows, and ends as the page's records.
 func (w *Walk) Settled() []*Record {
+	all := w.sorted()
+	if _, sure := w.needed(maps.Keys(w.pending)); !sure && len(w.open) == 0 {
+		return all[:min(len(all), w.want)] // nothing is asked any more, guesses neither
+	}
 	var unknown Position
 	for _, queries := range []map[Place]Query{w.pending, w.open} {
 		for p := range queries {
@@ -267,7 +271,6 @@ func (w *Walk) Settled() []*Record {
 			}
 		}
 	}
-	all := w.sorted()
 	n := 0
 	for n < min(len(all), w.want) && w.position(all[n]).Compare(unknown) >= 0 {
 		n++
