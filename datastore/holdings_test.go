@@ -20,11 +20,7 @@ var _ reconcile.Set = datastore.Holdings{}
 // elementsOf are the elements of a store, in order.
 func elementsOf(tb testing.TB, s *datastore.Store) (out []reconcile.Element) {
 	tb.Helper()
-	var last records.Coordinate
-	for i := range last {
-		last[i] = 0xff
-	}
-	for e, err := range s.Entries(records.Coordinate{}, last) {
+	for e, err := range s.Entries(records.Coordinate{}, last()) {
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -32,6 +28,14 @@ func elementsOf(tb testing.TB, s *datastore.Store) (out []reconcile.Element) {
 	}
 	slices.SortFunc(out, reconcile.Element.Compare)
 	return out
+}
+
+// last is the greatest coordinate.
+func last() (at records.Coordinate) {
+	for i := range at {
+		at[i] = 0xff
+	}
+	return at
 }
 
 // within is what of some elements lies in a range, with its fingerprint.

@@ -73,11 +73,12 @@ const (
 // its answers have come at ReconcileRate: so it costs a quarter of a core at most,
 // and no more bytes than a member is worth.
 const (
-	MaxReconcileMessage = 128 << 10 // 7,000 ranges
-	MaxReconcileAnswer  = 384 << 10 // 4,000 elements that the other side lacks, or 25,000 sums
-	MaxReconcileItems   = 1 << 16   // elements read for one message, or 4,000 fingerprints: some 50 ms
-	MaxReconcileRounds  = 1024      // messages of one session: a million elements to somebody who has none take 300
-	MaxReconcilesServer = 4         // requests in work, of all peers
+	MaxReconcileMessage = 128 << 10       // 7,000 ranges
+	MaxReconcileAnswer  = 384 << 10       // 4,000 elements that the other side lacks, or 25,000 sums
+	MaxReconcileItems   = 1 << 17         // elements read for one message, or 8,000 fingerprints: some 100 ms
+	MaxReconcileTime    = 2 * time.Second // for one message, on whatever disk; the rest is asked again
+	MaxReconcileRounds  = 1024            // messages of one session: a million elements to somebody who has none take 300
+	MaxReconcilesServer = 4               // requests in work, of all peers
 	ReconcileRest       = 3
 	ReconcileRate       = 4 << 20 // bytes a second
 )

@@ -170,6 +170,44 @@ func TestReconcile_oneAtATimeWithRests(t *testing.T) {
 	})
 }
 
+// On a disk so slow that one range takes a second an answer still comes in time,
+// with less in it, and the session goes on.
+func TestReconcile_slowDisk(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, w *world) {
+		puts := allPuts(posts(t, 1, 100)...)
+		theirs := newHoldings(puts...)
+		theirs.listed = func() { <-time.NewTimer(time.Second).C }
+		w.serveHoldings(t, 1, theirs, region{})
+		ours := newHoldings(puts...)
+		ours.add(allPuts(posts(t, 2, 30)...)...)
+		if found := mustReconcile(t, w.client(t, 0), w, 1, everything, ours); len(found) != 60 {
+			t.Errorf("%d differences, want 60", len(found))
+		}
+	})
+}
+
+// A peer that does nothing but ask for everything, on many streams at once, gets
+// no more bytes than the rate allows.
+func TestReconcile_bytesOfOnePeer(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, w *world) {
+		w.serveHoldings(t, 1, newHoldings(allPuts(posts(t, 1, 200)...)...), region{})
+		empty := firstMessage(t, newHoldings())
+		for range 4 {
+			r := w.dial(t, 0, 1)
+			go func() {
+				for id := uint64(1); r.sendFrame(reconcileRequest(id, &pb.Reconcile{Message: empty})); id++ {
+					r.reply()
+				}
+			}()
+		}
+		elapse(10 * time.Second)
+		n := w.hosts[1].sent.Load()
+		if most := int64(10.5 * protocol.ReconcileRate); n > most || n < most/2 {
+			t.Errorf("%d bytes in ten seconds, at most %d", n, most)
+		}
+	})
+}
+
 // Peers that ask and never read their answers keep no turn from others.
 func TestReconcile_slowReaders(t *testing.T) {
 	inBubble(t, 2+2*protocol.MaxReconcilesServer, func(t *testing.T, w *world) {

@@ -40,7 +40,10 @@ func (x *session) reconcile(ctx context.Context, id uint64, m *pb.Reconcile) err
 		if len(m.GetMessage()) == 0 {
 			return x.handOver(m.GetWants(), s)
 		}
-		answer, err := reconcile.Respond(x.cfg.Holdings, s.from, s.to, m.GetMessage(), reconcileLimits(protocol.MaxReconcileAnswer))
+		limits := reconcileLimits(protocol.MaxReconcileAnswer)
+		began := time.Now()
+		limits.Enough = func() bool { return time.Since(began) > protocol.MaxReconcileTime }
+		answer, err := reconcile.Respond(x.cfg.Holdings, s.from, s.to, m.GetMessage(), limits)
 		return &pb.ReconcileReply{Answer: answer}, err
 	})
 	defer func() { x.gate.end(x.peer(), x.visitor, cost) }()

@@ -11,6 +11,10 @@ type Limits struct {
 	Items int // elements read for one message, at least 1: it ends early beyond that; a fingerprint counts as 16
 
 	Rounds int // messages of a session; 0 for as many as it takes
+
+	// Enough is asked before each range but the first of an answer whether to end
+	// there, so that one who answers can go by the time it takes. Nil is never.
+	Enough func() bool
 }
 
 // fingerprintItems is what a fingerprint costs: those of a store add up as many
@@ -51,8 +55,8 @@ func Respond(set Set, from, to Bound, message []byte, limits Limits) ([]byte, er
 		return nil, r.err
 	}
 	a := responder{set: set, hash: newHasher(salt), w: &writer{at: at}, limits: limits}
-	for _, s := range asked {
-		if a.full() {
+	for i, s := range asked {
+		if a.full() || i > 0 && limits.Enough != nil && limits.Enough() {
 			break
 		}
 		covered, err := a.answer(s)
@@ -171,13 +175,11 @@ func (a *responder) split(s span) error {
 	if err != nil {
 		return err
 	}
-	if own.Count <= most {
-		a.items += int(own.Count)
-	}
-	parts, err := split(a.set, s.from, s.to, own)
+	parts, items, err := split(a.set, s.from, s.to, own)
 	if err != nil {
 		return err
 	}
+	a.items += items
 	from := s.from
 	for _, p := range parts {
 		a.w.sum(from, p.to, p.f, a.hash)

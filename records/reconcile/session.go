@@ -198,7 +198,7 @@ func (s *Session) askFor(w *writer, t task) (items int, err error) {
 	case own.Count <= few:
 		return s.list(w, t)
 	default:
-		if parts, err = split(s.set, t.from, t.to, own); err != nil {
+		if parts, items, err = split(s.set, t.from, t.to, own); err != nil {
 			return 0, err
 		}
 	}
@@ -208,7 +208,7 @@ func (s *Session) askFor(w *writer, t task) (items int, err error) {
 		s.asked = append(s.asked, task{from: from, to: p.to, todo: comparing})
 		from = p.to
 	}
-	return fingerprintItems * len(parts), nil
+	return items + fingerprintItems, nil
 }
 
 // list puts all that we have in a range into the message.

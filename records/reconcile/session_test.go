@@ -41,8 +41,9 @@ func drawSets(t *rapid.T) (ours, theirs *memory) {
 
 func drawLimits(t *rapid.T) reconcile.Limits {
 	return reconcile.Limits{
-		Bytes: rapid.SampledFrom([]int{0, reconcile.MinBytes, 20 << 10, 256 << 10}).Draw(t, "bytes"),
-		Items: rapid.SampledFrom([]int{1, 100, 1 << 17}).Draw(t, "items"),
+		Bytes:  rapid.SampledFrom([]int{0, reconcile.MinBytes, 20 << 10, 256 << 10}).Draw(t, "bytes"),
+		Items:  rapid.SampledFrom([]int{1, 100, 1 << 17}).Draw(t, "items"),
+		Enough: rapid.SampledFrom([]func() bool{nil, nil, func() bool { return true }}).Draw(t, "enough"),
 	}
 }
 
@@ -120,6 +121,24 @@ func TestSession_versions(t *testing.T) {
 		want := reconcile.Difference{At: old.At, Key: old.Key, Ours: old.ID, Theirs: records.ID{1}}
 		if !slices.Equal(talk.found, []reconcile.Difference{want}) {
 			t.Errorf("%d elements: found %+v", size, talk.found)
+		}
+	}
+}
+
+// Where places are full, so that many elements share a coordinate, a difference
+// costs no more fingerprints and elements read than anywhere else.
+func TestSession_fullPlaces(t *testing.T) {
+	r := rand.New(rand.NewPCG(29, 30))
+	for _, full := range []int{1, 16, 64, 200, 320} {
+		elements := random(r, 20_000)
+		for i := range elements {
+			elements[i].At = elements[i/full*full].At
+		}
+		ours, theirs := setOf(elements), setOf(elements[20:])
+		talk := between(t, ours, theirs, wide)
+		mustTell(t, talk.found, ours, theirs)
+		if sums, read := ours.sums+theirs.sums, ours.read+theirs.read; sums > 20*200 || read > 20*600 {
+			t.Errorf("%d at a coordinate: %d fingerprints, %d elements for 20 differences", full, sums, read)
 		}
 	}
 }

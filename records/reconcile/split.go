@@ -16,6 +16,9 @@ const (
 	// most bounds a list, whoever makes it: the sets change meanwhile, and one side
 	// may have few where the other has some more.
 	most = 4 * few
+	// listable is how many elements are read rather than looking for the half byte in
+	// which they differ: a full place has many at one coordinate.
+	listable = 8 * most
 )
 
 // A part is a part of a range that was split: from the end of the one before.
@@ -24,16 +27,19 @@ type part struct {
 	f  records.Fingerprint
 }
 
-// split cuts a range of f.Count elements into parts of about the same count.
-func split(set Set, from, to Bound, f records.Fingerprint) ([]part, error) {
+// split cuts a range of f.Count elements into parts of about the same count, and
+// tells what that cost.
+func split(set Set, from, to Bound, f records.Fingerprint) (parts []part, items int, err error) {
+	s := splitter{set: set, target: max(f.Count/branch, few/2)}
 	if f.Count <= most {
-		return splitListed(set, from, to)
+		err = s.list(from, to)
+	} else {
+		err = s.walk(from, to, 0, f)
 	}
-	s := splitter{set: set, target: max(f.Count/branch, 1)}
-	if err := s.walk(from, to, 0, f); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, 0, fmt.Errorf("split: %w", err)
 	}
-	return s.parts, nil
+	return s.parts, s.items, nil
 }
 
 // A splitter cuts along the blocks of elements that share their first half bytes:
@@ -43,6 +49,7 @@ type splitter struct {
 	set    Set
 	target uint64 // elements of a part
 	parts  []part
+	items  int
 }
 
 const (
@@ -62,10 +69,15 @@ func (s *splitter) walk(from, to Bound, depth int, f records.Fingerprint) error 
 	}
 	for _, end := range ends {
 		f, err := s.set.Fingerprint(from, end)
-		if err != nil {
-			return fmt.Errorf("split: %w", err)
+		s.items += fingerprintItems
+		switch {
+		case err != nil:
+		case f.Count > 2*s.target && f.Count <= listable:
+			err = s.list(from, end)
+		default:
+			err = s.walk(from, end, depth+1, f)
 		}
-		if err := s.walk(from, end, depth+1, f); err != nil {
+		if err != nil {
 			return err
 		}
 		from = end
@@ -124,16 +136,15 @@ func withHalfByte(b Bound, i int, d byte) Bound {
 	return Bound(out)
 }
 
-// splitListed cuts a range of few elements between them.
-func splitListed(set Set, from, to Bound) ([]part, error) {
-	elements, err := set.List(from, to, most)
+// list cuts a range of few elements between them.
+func (s *splitter) list(from, to Bound) error {
+	elements, err := s.set.List(from, to, listable)
 	if err != nil {
-		return nil, fmt.Errorf("split: %w", err)
+		return err
 	}
-	var parts []part
-	size := max(few/2, (len(elements)+branch-1)/branch)
+	s.items += len(elements)
 	for len(elements) > 0 {
-		n := min(size, len(elements))
+		n := min(int(s.target), len(elements))
 		var f records.Fingerprint
 		for _, e := range elements[:n] {
 			f = f.Plus(e.Fingerprint())
@@ -142,13 +153,13 @@ func splitListed(set Set, from, to Bound) ([]part, error) {
 		if n < len(elements) {
 			end = between(elements[n-1], elements[n])
 		}
-		parts = append(parts, part{end, f})
-		elements = elements[n:]
+		s.parts = append(s.parts, part{end, f})
+		elements, from = elements[n:], end
 	}
-	if len(parts) == 0 {
-		parts = []part{{to: to}}
+	if from < to { // it has become empty
+		s.add(to, records.Fingerprint{})
 	}
-	return parts, nil
+	return nil
 }
 
 // between is the shortest bound that a is before and b is not. Versions of one
