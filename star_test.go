@@ -38,7 +38,7 @@ var law = star.Law{
 		"records/pb":        {},
 		"records/reconcile": {"records"},
 		"records/wire":      {},
-		"scripts":           {"cmd", "node", "node/api", "node/nodetest", "protocol", "protocol/dht", "protocol/exchange", "protocol/gossip", "datastore", "records", "records/reconcile"},
+		"scripts":           {"cmd", "node", "node/api", "node/nodetest", "node/testnet", "protocol", "protocol/dht", "protocol/exchange", "protocol/gossip", "datastore", "records", "records/reconcile"},
 		"":                  {"scripts"},
 	},
 	TestArrows: []string{"node/nodetest"}, // simulated links serve every layer

@@ -14,7 +14,7 @@ func (n *Network) Audit(rs []*records.Record) (differences []string) {
 	want := map[records.Coordinate]records.Fingerprint{}
 	places := map[records.Coordinate]records.Place{}
 	roots := map[records.Place]bool{}
-	for _, b := range n.layOut(rs) {
+	for _, b := range n.layOut(rs, func(records.Place) bool { return true }) {
 		for _, p := range b.puts {
 			want[b.at] = want[b.at].Plus(records.Element(b.at, p.Record.ItemKey(), p.Record.ID()))
 			places[b.at] = p.Place

@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	kad "github.com/libp2p/go-libp2p-kad-dht"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -35,7 +36,8 @@ import (
 type Config struct {
 	Host      host.Host // closed by its owner, after the reader
 	Door      *records.Door
-	Bootstrap []peer.AddrInfo // nodes to join by, at least one
+	Now       func() time.Time // the present by which records are let in; time.Now if nil
+	Bootstrap []peer.AddrInfo  // nodes to join by, at least one
 
 	// Ask is how many members are asked for each place, at once: one who is trusted,
 	// or as many as it takes not to depend on one.
@@ -74,7 +76,7 @@ func New(ctx context.Context, c Config) (*Reader, error) {
 	}
 	r := &Reader{
 		config: c, kad: table, members: map[records.Place][]peer.ID{},
-		client: exchange.NewClient(exchange.ClientConfig{Host: c.Host, Door: c.Door}),
+		client: exchange.NewClient(exchange.ClientConfig{Host: c.Host, Door: c.Door, Now: c.Now}),
 	}
 	if err := r.join(ctx); err != nil {
 		return nil, errors.Join(err, r.Close())
