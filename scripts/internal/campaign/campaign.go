@@ -82,12 +82,16 @@ type bar struct {
 var errBars = errors.New("bars do not hold")
 
 // Main runs the campaign and ends the process: 0 when its bars hold, 1 when they
-// do not, 2 when the command line is wrong.
-func Main(name string, run Run) {
+// do not, 2 when the command line is wrong. A campaign that has flags of its own
+// declares them in more.
+func Main(name string, run Run, more ...func(*flag.FlagSet)) {
 	c := &Campaign{name: name, out: os.Stdout}
 	flags := flag.NewFlagSet(name, flag.ExitOnError)
 	flags.BoolVar(&c.Quick, "quick", false, "a small run that ends within a minute on two cores")
 	flags.Uint64Var(&c.Seed, "seed", rand.Uint64(), "repeat the random choices of an earlier run")
+	for _, declare := range more {
+		declare(flags)
+	}
 	_ = flags.Parse(os.Args[1:]) // ends the process itself
 	if flags.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "%s: unexpected argument %q\n", name, flags.Arg(0))

@@ -33,12 +33,22 @@ const lookOut = 50 * time.Millisecond
 // Work that takes no virtual time has to look at ctx.Err() now and then.
 func Simulate(ctx context.Context, run func(context.Context, *Simulation) error) error {
 	s := &Simulation{}
-	// Of its test a bubble needs no more than that it never fails: s sees to failures.
-	synctest.Test(new(testing.T), func(*testing.T) { s.conduct(ctx, run) })
+	s.bubble(func() { s.conduct(ctx, run) })
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return errors.Join(s.errs...)
+}
+
+// bubble calls f in virtual time and notes what of it does not end. Of its test a
+// bubble needs no more than that it does not fail: s sees to failures.
+func (s *Simulation) bubble(f func()) {
+	defer func() {
+		if left := recover(); left != nil {
+			s.Errorf("virtual time: %v", left)
+		}
+	}()
+	synctest.Test(new(testing.T), func(*testing.T) { f() })
 }
 
 func (s *Simulation) conduct(outer context.Context, run func(context.Context, *Simulation) error) {

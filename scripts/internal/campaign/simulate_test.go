@@ -64,6 +64,13 @@ func TestSimulate_failures(t *testing.T) {
 			},
 			"node 5 ended",
 		},
+		"what does not end": {
+			func(context.Context, *campaign.Simulation) error {
+				go func() { <-make(chan int) }()
+				return nil
+			},
+			"virtual time: deadlock: main bubble goroutine has exited but blocked goroutines remain",
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
