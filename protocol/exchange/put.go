@@ -37,11 +37,11 @@ func (c *Client) Put(ctx context.Context, p peer.ID, puts []records.Put) ([]Resu
 // putRequest is a request for the first n of puts, as many as a frame takes.
 func putRequest(puts []records.Put) (req *pb.Request, n int) {
 	m := &pb.Put{}
-	index := map[*records.Record]uint32{}
+	index := map[records.Digest]uint32{} // not by pointer: a store reads a record anew each time
 	size := 0
 	for _, put := range puts[:min(len(puts), protocol.MaxPutEntries)] {
 		place := put.Place.Bytes()
-		i, known := index[put.Record]
+		i, known := index[put.Record.Digest()]
 		size += entryOverhead + len(place)
 		if !known {
 			size += recordOverhead + len(put.Record.Bytes())
@@ -51,7 +51,7 @@ func putRequest(puts []records.Put) (req *pb.Request, n int) {
 		}
 		if !known {
 			i = uint32(len(m.Records))
-			index[put.Record] = i
+			index[put.Record.Digest()] = i
 			m.Records = append(m.Records, put.Record.Bytes())
 		}
 		m.Entries = append(m.Entries, &pb.PutEntry{Place: place, Record: i})

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/starling-social/starling/protocol"
 	"github.com/starling-social/starling/protocol/exchange"
@@ -318,6 +319,25 @@ func TestReconcile_membersOnly(t *testing.T) {
 		mustReconcile(t, c, w, 1, exchange.Common{Prefix: at, Bits: 3}, newHoldings())
 		if !bytes.Equal([]byte{0xa0}, at[:1]) {
 			t.Fatal("the prefix was changed")
+		}
+	})
+}
+
+// A record that was read anew for each of its places travels once all the same.
+func TestPut_readAnew(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, w *world) {
+		c, _, _ := w.pairUp(t)
+		var puts []records.Put
+		for _, p := range everywhere(post(t, 1, 1, "cats", "dogs")) {
+			r, err := records.Open(p.Record.Bytes(), net(t), noon.Time().Add(time.Hour))
+			if err != nil {
+				t.Fatal(err)
+			}
+			puts = append(puts, records.Put{Place: p.Place, Record: r})
+		}
+		mustPut(t, c, w.id(1), puts...)
+		if n := int(w.hosts[0].sent.Load()); n > 2*len(puts[0].Record.Bytes()) {
+			t.Errorf("%d bytes for one record of %d at %d places", n, len(puts[0].Record.Bytes()), len(puts))
 		}
 	})
 }
