@@ -83,6 +83,38 @@ const (
 	ReconcileRate       = 4 << 20 // bytes a second
 )
 
+// Hot places: those that so many read that other nodes may answer for them too.
+const (
+	// HotReaders is how many peers ask a member about a place within HotWindow
+	// before it says that the place is hot, and half of it when it no longer does. A
+	// peer counts once: one alone makes nothing hot. Below this rate members give a
+	// bucket a second between them, which is nothing to relieve.
+	HotReaders = 32
+	HotWindow  = time.Minute
+	// MaxHeat bounds the places of which readers are counted, at 300 B each.
+	MaxHeat = 4096
+	// MinCopies is how many nodes a member names of a place that has just become
+	// hot, and MaxCopies of one that four times as many read or more. Each then gives
+	// sixteen buckets a minute in the members' stead, and costs them one bucket and a
+	// few comparisons a minute.
+	MinCopies = 4
+	MaxCopies = 16
+	// MaxCopiesNamed is how many of them, by lot, one answer names, so that readers
+	// spread over all: two to ask and two for when those do not answer.
+	MaxCopiesNamed = 4
+	MaxCopyBytes   = 1 << 10 // of a signed peer record: eight addresses with certificate hashes
+	MaxCopyAddrs   = 8       // in it: two families, four transports
+	// CopyLease is how long a copy is named after it was last offered. When a copy
+	// dies, readers learn that from the copy itself, at the cost of one wait. It is
+	// to be offered again once every HotWindow.
+	CopyLease = 2 * time.Minute
+	// MaxOfferPlaces is how many places a node keeps copies of for one member.
+	MaxOfferPlaces = 64
+	// MaxOfferers bounds the nodes that a member names: with all of the above, 10 MiB
+	// in the worst case.
+	MaxOfferers = 512
+)
+
 // Times.
 const (
 	// OpenTimeout is for a connection, if there is none, and the stream.

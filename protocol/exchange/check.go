@@ -163,6 +163,18 @@ func pick(i uint32, held []*records.Record, errs []error) (*records.Record, erro
 // was one too many.
 const leastCut = pageBytes - recordOverhead - records.MaxRecord
 
+// answer is what a peer says to one query.
+func (c checker) answer(q records.Query, m *pb.Bucket) Answer {
+	b, err := c.bucket(q, m)
+	if err == nil {
+		err = checkCopies(m)
+	}
+	if err != nil {
+		return Answer{Err: err}
+	}
+	return Answer{Bucket: b, Hot: m.GetHot(), Copies: m.GetCopies()}
+}
+
 // bucket is what a peer says it has of the place that q asks about.
 func (c checker) bucket(q records.Query, m *pb.Bucket) (records.Bucket, error) {
 	if r := m.GetRefusal(); r != nil {

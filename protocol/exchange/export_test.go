@@ -1,7 +1,9 @@
 package exchange
 
 import (
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"golang.org/x/sync/semaphore"
@@ -76,3 +78,42 @@ func (b Board) Sizes() (arrivals, bytes, roots int) {
 
 // DecodeReply reads a reply as the client does.
 func DecodeReply(b []byte) (*pb.Reply, error) { return decodeReply(b) }
+
+// Heat is what a server knows of hot places, without the server.
+type Heat struct{ h *heat }
+
+func NewHeat() Heat { return Heat{newHeat(protocol.HotReaders)} }
+
+func (h Heat) Read(p records.Place, by peer.ID) bool { return h.h.read(p, by, time.Now()) }
+
+func (h Heat) Named(p records.Place, asks peer.ID) [][]byte { return h.h.named(p, asks, time.Now()) }
+
+func (h Heat) Offer(by peer.ID, record []byte, places ...records.Place) []time.Duration {
+	return h.h.offer(by, record, places, time.Now())
+}
+
+func (h Heat) Warm() Warm { return h.h.warm(time.Now()) }
+
+// Sizes are the places, the nodes that offer and their leases; and tells what is
+// wrong with them.
+func (h Heat) Sizes() (places, offerers, leases int, err error) {
+	h.h.mu.Lock()
+	defer h.h.mu.Unlock()
+	for id, o := range h.h.offerers {
+		leases += len(o.until)
+		if len(o.until) == 0 || len(o.until) > protocol.MaxOfferPlaces {
+			err = fmt.Errorf("%s has %d leases", id, len(o.until))
+		}
+		for p := range o.until {
+			if w, known := h.h.places.Peek(p); !known || !slices.Contains(w.copies, id) {
+				err = fmt.Errorf("%s has a lease for %s, of which the place knows nothing", id, p)
+			}
+		}
+	}
+	for _, p := range h.h.places.Keys() {
+		if w, _ := h.h.places.Peek(p); len(w.copies) > protocol.MaxCopies {
+			err = fmt.Errorf("%s has %d copies", p, len(w.copies))
+		}
+	}
+	return h.h.places.Len(), len(h.h.offerers), leases, err
+}

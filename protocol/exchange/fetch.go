@@ -17,6 +17,8 @@ import (
 type Answer struct {
 	Bucket records.Bucket
 	Err    error
+	Hot    bool     // many read this place, the peer says
+	Copies [][]byte // who keeps copies of it, each for [OpenCopy]
 }
 
 // Fetch asks p for the buckets of many places and returns one answer for each
@@ -64,9 +66,8 @@ func (c *Client) fetch(ctx context.Context, p peer.ID, queries []records.Query, 
 		for _, b := range buckets {
 			i := indices[next]
 			next++
-			bucket, err := check.bucket(queries[i], b)
-			answers[i] = Answer{bucket, err}
-			if tooLarge(err) {
+			answers[i] = check.answer(queries[i], b)
+			if tooLarge(answers[i].Err) {
 				left = append(left, i)
 			}
 		}

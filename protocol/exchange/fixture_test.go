@@ -197,17 +197,22 @@ func newWorld(tb testing.TB, n int) *world {
 
 func peerID(tb testing.TB, i int) peer.ID {
 	tb.Helper()
-	seed := make([]byte, ed25519.SeedSize)
-	binary.BigEndian.PutUint64(seed, uint64(i)+1)
-	public, err := crypto.UnmarshalEd25519PublicKey(ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	id, err := peer.IDFromPublicKey(public)
+	id, err := peer.IDFromPrivateKey(hostKey(tb, i))
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return id
+}
+
+func hostKey(tb testing.TB, i int) crypto.PrivKey {
+	tb.Helper()
+	seed := make([]byte, ed25519.SeedSize)
+	binary.BigEndian.PutUint64(seed, uint64(i)+1)
+	key, err := crypto.UnmarshalEd25519PrivateKey(ed25519.NewKeyFromSeed(seed))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return key
 }
 
 // elapse lets virtual time pass, and everything happen that happens by then.

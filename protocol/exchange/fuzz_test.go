@@ -26,6 +26,7 @@ func FuzzServer(f *testing.F) {
 	f.Add(mustFrame(f, followRequest(records.TagPlace("cats"), month(r).Root())))
 	f.Add(mustFrame(f, reconcileRequest(5, &pb.Reconcile{Message: firstMessage(f, newHoldings())})))
 	f.Add(mustFrame(f, reconcileRequest(6, &pb.Reconcile{Wants: []*pb.Standing{standingMessage(everywhere(r)[1])}})))
+	f.Add(mustFrame(f, offerRequest(5, nameOf(f, 0), month(r))))
 	f.Add(append(mustFrame(f, put), 0x80, 0x80))
 	f.Add([]byte{0})
 	f.Fuzz(func(t *testing.T, sent []byte) {
@@ -80,6 +81,11 @@ func FuzzFetchReply(f *testing.F) {
 	}}}}
 	f.Add(mustFrame(f, good))
 	f.Add(mustFrame(f, &pb.Reply{Id: 1, Body: &pb.Reply_Refusal{Refusal: &pb.Refusal{Code: 9, Sentence: "busy"}}}))
+	hot := proto.CloneOf(good)
+	for _, b := range hot.GetFetch().GetBuckets() {
+		b.Hot, b.Copies = true, [][]byte{nameOf(f, 2)}
+	}
+	f.Add(mustFrame(f, hot))
 	split := proto.CloneOf(good)
 	split.More = true
 	split.GetFetch().Buckets = split.GetFetch().GetBuckets()[:1]

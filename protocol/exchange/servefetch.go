@@ -121,9 +121,11 @@ func (x *session) bucket(m *pb.Query, left int) *pb.Bucket {
 	if q.Print {
 		out.Fingerprint = fingerprintMessage(b.Fingerprint)
 	}
-	if bucketSize(out) > left {
+	n := bucketSize(out)
+	if n > left {
 		return refusedBucket(tooLarge)
 	}
+	x.heated(q, out, min(left, pageBytes)-n)
 	return out
 }
 
@@ -170,6 +172,9 @@ func bucketSize(b *pb.Bucket) int {
 	}
 	for _, r := range b.GetWitnesses() {
 		n += len(r) + recordOverhead
+	}
+	for _, c := range b.GetCopies() {
+		n += len(c) + recordOverhead
 	}
 	if r := b.GetRefusal(); r != nil {
 		n += len(r.GetSentence())

@@ -42,8 +42,9 @@ type ServerConfig struct {
 
 	Holdings Holdings // what nodes are reconciled with; nil for none
 
-	Now func() time.Time // the present by which records are let in; time.Now if nil
-	Log *slog.Logger     // discarded if nil
+	HotReaders int              // protocol.HotReaders if 0
+	Now        func() time.Time // the present by which records are let in; time.Now if nil
+	Log        *slog.Logger     // discarded if nil
 }
 
 // Server answers peers' requests out of a store.
@@ -53,17 +54,21 @@ type Server struct {
 	gate  *gate
 	crew  *crew // handles requests
 	board *board
+	heat  *heat
 }
 
 // NewServer makes a server, which answers nobody until Run.
 func NewServer(cfg ServerConfig) *Server {
+	if cfg.HotReaders == 0 {
+		cfg.HotReaders = protocol.HotReaders
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{cfg: cfg, id: protocol.ExchangeID(cfg.Door.Network()), gate: newGate(), crew: newCrew(), board: newBoard()}
+	return &Server{cfg: cfg, id: protocol.ExchangeID(cfg.Door.Network()), gate: newGate(), crew: newCrew(), board: newBoard(), heat: newHeat(cfg.HotReaders)}
 }
 
 // Run serves until ctx ends. When it returns, every stream has been reset and

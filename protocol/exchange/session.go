@@ -149,6 +149,8 @@ func (x *session) answer(ctx context.Context, req *pb.Request) {
 		err = x.fetch(ctx, req.GetId(), body.Fetch)
 	case *pb.Request_Reconcile:
 		err = x.reconcile(ctx, req.GetId(), body.Reconcile)
+	case *pb.Request_Offer:
+		err = x.offer(ctx, req.GetId(), body.Offer)
 	case *pb.Request_Status:
 		err = x.reply(ctx, x.status(req.GetId()))
 	default:

@@ -168,6 +168,7 @@ type Request struct {
 	//	*Request_Follow
 	//	*Request_Status
 	//	*Request_Reconcile
+	//	*Request_Offer
 	Body          isRequest_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -262,6 +263,15 @@ func (x *Request) GetReconcile() *Reconcile {
 	return nil
 }
 
+func (x *Request) GetOffer() *Offer {
+	if x != nil {
+		if x, ok := x.Body.(*Request_Offer); ok {
+			return x.Offer
+		}
+	}
+	return nil
+}
+
 type isRequest_Body interface {
 	isRequest_Body()
 }
@@ -286,6 +296,10 @@ type Request_Reconcile struct {
 	Reconcile *Reconcile `protobuf:"bytes,6,opt,name=reconcile,proto3,oneof"`
 }
 
+type Request_Offer struct {
+	Offer *Offer `protobuf:"bytes,7,opt,name=offer,proto3,oneof"`
+}
+
 func (*Request_Put) isRequest_Body() {}
 
 func (*Request_Fetch) isRequest_Body() {}
@@ -295,6 +309,8 @@ func (*Request_Follow) isRequest_Body() {}
 func (*Request_Status) isRequest_Body() {}
 
 func (*Request_Reconcile) isRequest_Body() {}
+
+func (*Request_Offer) isRequest_Body() {}
 
 // Reply answers a request, in one frame or, while more is set, in several.
 // Replies to different requests come in any order.
@@ -311,6 +327,7 @@ type Reply struct {
 	//	*Reply_Status
 	//	*Reply_Reconcile
 	//	*Reply_Refusal
+	//	*Reply_Offer
 	Body          isReply_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -428,6 +445,15 @@ func (x *Reply) GetRefusal() *Refusal {
 	return nil
 }
 
+func (x *Reply) GetOffer() *OfferReply {
+	if x != nil {
+		if x, ok := x.Body.(*Reply_Offer); ok {
+			return x.Offer
+		}
+	}
+	return nil
+}
+
 type isReply_Body interface {
 	isReply_Body()
 }
@@ -456,6 +482,10 @@ type Reply_Refusal struct {
 	Refusal *Refusal `protobuf:"bytes,9,opt,name=refusal,proto3,oneof"` // of the whole request
 }
 
+type Reply_Offer struct {
+	Offer *OfferReply `protobuf:"bytes,10,opt,name=offer,proto3,oneof"`
+}
+
 func (*Reply_Put) isReply_Body() {}
 
 func (*Reply_Fetch) isReply_Body() {}
@@ -467,6 +497,8 @@ func (*Reply_Status) isReply_Body() {}
 func (*Reply_Reconcile) isReply_Body() {}
 
 func (*Reply_Refusal) isReply_Body() {}
+
+func (*Reply_Offer) isReply_Body() {}
 
 // Put asks that records be kept, each at one or more places.
 type Put struct {
@@ -921,6 +953,8 @@ type Bucket struct {
 	More          bool                   `protobuf:"varint,4,opt,name=more,proto3" json:"more,omitempty"`              // records before the last of these are left out
 	Fingerprint   *Fingerprint           `protobuf:"bytes,5,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"` // when it was asked for: of what the answer would be
 	Refusal       *Refusal               `protobuf:"bytes,6,opt,name=refusal,proto3" json:"refusal,omitempty"`         // instead of all the above
+	Hot           bool                   `protobuf:"varint,7,opt,name=hot,proto3" json:"hot,omitempty"`                // many read this place now
+	Copies        [][]byte               `protobuf:"bytes,8,rep,name=copies,proto3" json:"copies,omitempty"`           // nodes that keep a copy of it: libp2p signed peer records, not of a print
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -993,6 +1027,20 @@ func (x *Bucket) GetFingerprint() *Fingerprint {
 func (x *Bucket) GetRefusal() *Refusal {
 	if x != nil {
 		return x.Refusal
+	}
+	return nil
+}
+
+func (x *Bucket) GetHot() bool {
+	if x != nil {
+		return x.Hot
+	}
+	return false
+}
+
+func (x *Bucket) GetCopies() [][]byte {
+	if x != nil {
+		return x.Copies
 	}
 	return nil
 }
@@ -1280,6 +1328,106 @@ func (x *Arrival) GetGap() bool {
 	return false
 }
 
+// Offer says that the sender, a node, keeps copies of hot places and will answer
+// for them.
+type Offer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PeerRecord    []byte                 `protobuf:"bytes,1,opt,name=peer_record,json=peerRecord,proto3" json:"peer_record,omitempty"` // its own libp2p signed peer record
+	Places        [][]byte               `protobuf:"bytes,2,rep,name=places,proto3" json:"places,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Offer) Reset() {
+	*x = Offer{}
+	mi := &file_protocol_pb_exchange_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Offer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Offer) ProtoMessage() {}
+
+func (x *Offer) ProtoReflect() protoreflect.Message {
+	mi := &file_protocol_pb_exchange_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Offer.ProtoReflect.Descriptor instead.
+func (*Offer) Descriptor() ([]byte, []int) {
+	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Offer) GetPeerRecord() []byte {
+	if x != nil {
+		return x.PeerRecord
+	}
+	return nil
+}
+
+func (x *Offer) GetPlaces() [][]byte {
+	if x != nil {
+		return x.Places
+	}
+	return nil
+}
+
+// OfferReply says of each place, in their order, how long the sender is named to
+// those who read it.
+type OfferReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seconds       []uint32               `protobuf:"varint,1,rep,packed,name=seconds,proto3" json:"seconds,omitempty"` // 0: not at all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OfferReply) Reset() {
+	*x = OfferReply{}
+	mi := &file_protocol_pb_exchange_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OfferReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OfferReply) ProtoMessage() {}
+
+func (x *OfferReply) ProtoReflect() protoreflect.Message {
+	mi := &file_protocol_pb_exchange_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OfferReply.ProtoReflect.Descriptor instead.
+func (*OfferReply) Descriptor() ([]byte, []int) {
+	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *OfferReply) GetSeconds() []uint32 {
+	if x != nil {
+		return x.Seconds
+	}
+	return nil
+}
+
 type StatusQuery struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1288,7 +1436,7 @@ type StatusQuery struct {
 
 func (x *StatusQuery) Reset() {
 	*x = StatusQuery{}
-	mi := &file_protocol_pb_exchange_proto_msgTypes[16]
+	mi := &file_protocol_pb_exchange_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1300,7 +1448,7 @@ func (x *StatusQuery) String() string {
 func (*StatusQuery) ProtoMessage() {}
 
 func (x *StatusQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_protocol_pb_exchange_proto_msgTypes[16]
+	mi := &file_protocol_pb_exchange_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1313,7 +1461,7 @@ func (x *StatusQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusQuery.ProtoReflect.Descriptor instead.
 func (*StatusQuery) Descriptor() ([]byte, []int) {
-	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{16}
+	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{18}
 }
 
 type Status struct {
@@ -1330,7 +1478,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_protocol_pb_exchange_proto_msgTypes[17]
+	mi := &file_protocol_pb_exchange_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1342,7 +1490,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_protocol_pb_exchange_proto_msgTypes[17]
+	mi := &file_protocol_pb_exchange_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1355,7 +1503,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{17}
+	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Status) GetVersion() string {
@@ -1417,7 +1565,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_protocol_pb_exchange_proto_msgTypes[18]
+	mi := &file_protocol_pb_exchange_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1429,7 +1577,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_protocol_pb_exchange_proto_msgTypes[18]
+	mi := &file_protocol_pb_exchange_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1442,7 +1590,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{18}
+	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Limits) GetRequestBytes() uint32 {
@@ -1515,7 +1663,7 @@ type Reconcile struct {
 
 func (x *Reconcile) Reset() {
 	*x = Reconcile{}
-	mi := &file_protocol_pb_exchange_proto_msgTypes[19]
+	mi := &file_protocol_pb_exchange_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1527,7 +1675,7 @@ func (x *Reconcile) String() string {
 func (*Reconcile) ProtoMessage() {}
 
 func (x *Reconcile) ProtoReflect() protoreflect.Message {
-	mi := &file_protocol_pb_exchange_proto_msgTypes[19]
+	mi := &file_protocol_pb_exchange_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1540,7 +1688,7 @@ func (x *Reconcile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reconcile.ProtoReflect.Descriptor instead.
 func (*Reconcile) Descriptor() ([]byte, []int) {
-	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{19}
+	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Reconcile) GetPrefix() []byte {
@@ -1582,7 +1730,7 @@ type Standing struct {
 
 func (x *Standing) Reset() {
 	*x = Standing{}
-	mi := &file_protocol_pb_exchange_proto_msgTypes[20]
+	mi := &file_protocol_pb_exchange_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1594,7 +1742,7 @@ func (x *Standing) String() string {
 func (*Standing) ProtoMessage() {}
 
 func (x *Standing) ProtoReflect() protoreflect.Message {
-	mi := &file_protocol_pb_exchange_proto_msgTypes[20]
+	mi := &file_protocol_pb_exchange_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1607,7 +1755,7 @@ func (x *Standing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Standing.ProtoReflect.Descriptor instead.
 func (*Standing) Descriptor() ([]byte, []int) {
-	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{20}
+	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Standing) GetKey() []byte {
@@ -1636,7 +1784,7 @@ type ReconcileReply struct {
 
 func (x *ReconcileReply) Reset() {
 	*x = ReconcileReply{}
-	mi := &file_protocol_pb_exchange_proto_msgTypes[21]
+	mi := &file_protocol_pb_exchange_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1648,7 +1796,7 @@ func (x *ReconcileReply) String() string {
 func (*ReconcileReply) ProtoMessage() {}
 
 func (x *ReconcileReply) ProtoReflect() protoreflect.Message {
-	mi := &file_protocol_pb_exchange_proto_msgTypes[21]
+	mi := &file_protocol_pb_exchange_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1661,7 +1809,7 @@ func (x *ReconcileReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReconcileReply.ProtoReflect.Descriptor instead.
 func (*ReconcileReply) Descriptor() ([]byte, []int) {
-	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{21}
+	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReconcileReply) GetAnswer() []byte {
@@ -1703,7 +1851,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_protocol_pb_exchange_proto_msgTypes[22]
+	mi := &file_protocol_pb_exchange_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1715,7 +1863,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_protocol_pb_exchange_proto_msgTypes[22]
+	mi := &file_protocol_pb_exchange_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1728,7 +1876,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{22}
+	return file_protocol_pb_exchange_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Refusal) GetCode() Code {
@@ -1749,15 +1897,16 @@ var File_protocol_pb_exchange_proto protoreflect.FileDescriptor
 
 const file_protocol_pb_exchange_proto_rawDesc = "" +
 	"\n" +
-	"\x1aprotocol/pb/exchange.proto\x12\x14starling.exchange.v1\"\xbb\x02\n" +
+	"\x1aprotocol/pb/exchange.proto\x12\x14starling.exchange.v1\"\xf0\x02\n" +
 	"\aRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12-\n" +
 	"\x03put\x18\x02 \x01(\v2\x19.starling.exchange.v1.PutH\x00R\x03put\x123\n" +
 	"\x05fetch\x18\x03 \x01(\v2\x1b.starling.exchange.v1.FetchH\x00R\x05fetch\x126\n" +
 	"\x06follow\x18\x04 \x01(\v2\x1c.starling.exchange.v1.FollowH\x00R\x06follow\x12;\n" +
 	"\x06status\x18\x05 \x01(\v2!.starling.exchange.v1.StatusQueryH\x00R\x06status\x12?\n" +
-	"\treconcile\x18\x06 \x01(\v2\x1f.starling.exchange.v1.ReconcileH\x00R\treconcileB\x06\n" +
-	"\x04body\"\xaf\x03\n" +
+	"\treconcile\x18\x06 \x01(\v2\x1f.starling.exchange.v1.ReconcileH\x00R\treconcile\x123\n" +
+	"\x05offer\x18\a \x01(\v2\x1b.starling.exchange.v1.OfferH\x00R\x05offerB\x06\n" +
+	"\x04body\"\xe9\x03\n" +
 	"\x05Reply\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\rR\x06prefix\x12\x12\n" +
@@ -1767,7 +1916,9 @@ const file_protocol_pb_exchange_proto_rawDesc = "" +
 	"\x06follow\x18\x06 \x01(\v2!.starling.exchange.v1.FollowReplyH\x00R\x06follow\x126\n" +
 	"\x06status\x18\a \x01(\v2\x1c.starling.exchange.v1.StatusH\x00R\x06status\x12D\n" +
 	"\treconcile\x18\b \x01(\v2$.starling.exchange.v1.ReconcileReplyH\x00R\treconcile\x129\n" +
-	"\arefusal\x18\t \x01(\v2\x1d.starling.exchange.v1.RefusalH\x00R\arefusalB\x06\n" +
+	"\arefusal\x18\t \x01(\v2\x1d.starling.exchange.v1.RefusalH\x00R\arefusal\x128\n" +
+	"\x05offer\x18\n" +
+	" \x01(\v2 .starling.exchange.v1.OfferReplyH\x00R\x05offerB\x06\n" +
 	"\x04body\"Y\n" +
 	"\x03Put\x12\x18\n" +
 	"\arecords\x18\x01 \x03(\fR\arecords\x128\n" +
@@ -1797,14 +1948,16 @@ const file_protocol_pb_exchange_proto_rawDesc = "" +
 	"\x05print\x18\x04 \x01(\bR\x05print\"D\n" +
 	"\n" +
 	"FetchReply\x126\n" +
-	"\abuckets\x18\x01 \x03(\v2\x1c.starling.exchange.v1.BucketR\abuckets\"\xe8\x01\n" +
+	"\abuckets\x18\x01 \x03(\v2\x1c.starling.exchange.v1.BucketR\abuckets\"\x92\x02\n" +
 	"\x06Bucket\x12\x18\n" +
 	"\arecords\x18\x01 \x03(\fR\arecords\x12\x1c\n" +
 	"\twitnesses\x18\x02 \x03(\fR\twitnesses\x12\x14\n" +
 	"\x05count\x18\x03 \x01(\rR\x05count\x12\x12\n" +
 	"\x04more\x18\x04 \x01(\bR\x04more\x12C\n" +
 	"\vfingerprint\x18\x05 \x01(\v2!.starling.exchange.v1.FingerprintR\vfingerprint\x127\n" +
-	"\arefusal\x18\x06 \x01(\v2\x1d.starling.exchange.v1.RefusalR\arefusal\"5\n" +
+	"\arefusal\x18\x06 \x01(\v2\x1d.starling.exchange.v1.RefusalR\arefusal\x12\x10\n" +
+	"\x03hot\x18\a \x01(\bR\x03hot\x12\x16\n" +
+	"\x06copies\x18\b \x03(\fR\x06copies\"5\n" +
 	"\vFingerprint\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x04R\x05count\x12\x10\n" +
 	"\x03sum\x18\x02 \x01(\fR\x03sum\":\n" +
@@ -1821,7 +1974,14 @@ const file_protocol_pb_exchange_proto_rawDesc = "" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x16\n" +
 	"\x06record\x18\x03 \x01(\fR\x06record\x12\x14\n" +
 	"\x05epoch\x18\x04 \x01(\x06R\x05epoch\x12\x10\n" +
-	"\x03gap\x18\x05 \x01(\bR\x03gap\"\r\n" +
+	"\x03gap\x18\x05 \x01(\bR\x03gap\"@\n" +
+	"\x05Offer\x12\x1f\n" +
+	"\vpeer_record\x18\x01 \x01(\fR\n" +
+	"peerRecord\x12\x16\n" +
+	"\x06places\x18\x02 \x03(\fR\x06places\"&\n" +
+	"\n" +
+	"OfferReply\x12\x18\n" +
+	"\aseconds\x18\x01 \x03(\rR\aseconds\"\r\n" +
 	"\vStatusQuery\"\xb6\x01\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x18\n" +
@@ -1892,7 +2052,7 @@ func file_protocol_pb_exchange_proto_rawDescGZIP() []byte {
 }
 
 var file_protocol_pb_exchange_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_protocol_pb_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_protocol_pb_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_protocol_pb_exchange_proto_goTypes = []any{
 	(Verdict)(0),           // 0: starling.exchange.v1.Verdict
 	(Code)(0),              // 1: starling.exchange.v1.Code
@@ -1912,47 +2072,51 @@ var file_protocol_pb_exchange_proto_goTypes = []any{
 	(*Root)(nil),           // 15: starling.exchange.v1.Root
 	(*FollowReply)(nil),    // 16: starling.exchange.v1.FollowReply
 	(*Arrival)(nil),        // 17: starling.exchange.v1.Arrival
-	(*StatusQuery)(nil),    // 18: starling.exchange.v1.StatusQuery
-	(*Status)(nil),         // 19: starling.exchange.v1.Status
-	(*Limits)(nil),         // 20: starling.exchange.v1.Limits
-	(*Reconcile)(nil),      // 21: starling.exchange.v1.Reconcile
-	(*Standing)(nil),       // 22: starling.exchange.v1.Standing
-	(*ReconcileReply)(nil), // 23: starling.exchange.v1.ReconcileReply
-	(*Refusal)(nil),        // 24: starling.exchange.v1.Refusal
+	(*Offer)(nil),          // 18: starling.exchange.v1.Offer
+	(*OfferReply)(nil),     // 19: starling.exchange.v1.OfferReply
+	(*StatusQuery)(nil),    // 20: starling.exchange.v1.StatusQuery
+	(*Status)(nil),         // 21: starling.exchange.v1.Status
+	(*Limits)(nil),         // 22: starling.exchange.v1.Limits
+	(*Reconcile)(nil),      // 23: starling.exchange.v1.Reconcile
+	(*Standing)(nil),       // 24: starling.exchange.v1.Standing
+	(*ReconcileReply)(nil), // 25: starling.exchange.v1.ReconcileReply
+	(*Refusal)(nil),        // 26: starling.exchange.v1.Refusal
 }
 var file_protocol_pb_exchange_proto_depIdxs = []int32{
 	4,  // 0: starling.exchange.v1.Request.put:type_name -> starling.exchange.v1.Put
 	9,  // 1: starling.exchange.v1.Request.fetch:type_name -> starling.exchange.v1.Fetch
 	14, // 2: starling.exchange.v1.Request.follow:type_name -> starling.exchange.v1.Follow
-	18, // 3: starling.exchange.v1.Request.status:type_name -> starling.exchange.v1.StatusQuery
-	21, // 4: starling.exchange.v1.Request.reconcile:type_name -> starling.exchange.v1.Reconcile
-	6,  // 5: starling.exchange.v1.Reply.put:type_name -> starling.exchange.v1.PutReply
-	11, // 6: starling.exchange.v1.Reply.fetch:type_name -> starling.exchange.v1.FetchReply
-	16, // 7: starling.exchange.v1.Reply.follow:type_name -> starling.exchange.v1.FollowReply
-	19, // 8: starling.exchange.v1.Reply.status:type_name -> starling.exchange.v1.Status
-	23, // 9: starling.exchange.v1.Reply.reconcile:type_name -> starling.exchange.v1.ReconcileReply
-	24, // 10: starling.exchange.v1.Reply.refusal:type_name -> starling.exchange.v1.Refusal
-	5,  // 11: starling.exchange.v1.Put.entries:type_name -> starling.exchange.v1.PutEntry
-	7,  // 12: starling.exchange.v1.PutReply.outcomes:type_name -> starling.exchange.v1.Outcome
-	0,  // 13: starling.exchange.v1.Outcome.verdict:type_name -> starling.exchange.v1.Verdict
-	8,  // 14: starling.exchange.v1.Outcome.bound:type_name -> starling.exchange.v1.Position
-	24, // 15: starling.exchange.v1.Outcome.refusal:type_name -> starling.exchange.v1.Refusal
-	10, // 16: starling.exchange.v1.Fetch.queries:type_name -> starling.exchange.v1.Query
-	8,  // 17: starling.exchange.v1.Query.before:type_name -> starling.exchange.v1.Position
-	12, // 18: starling.exchange.v1.FetchReply.buckets:type_name -> starling.exchange.v1.Bucket
-	13, // 19: starling.exchange.v1.Bucket.fingerprint:type_name -> starling.exchange.v1.Fingerprint
-	24, // 20: starling.exchange.v1.Bucket.refusal:type_name -> starling.exchange.v1.Refusal
-	15, // 21: starling.exchange.v1.Follow.roots:type_name -> starling.exchange.v1.Root
-	17, // 22: starling.exchange.v1.FollowReply.arrivals:type_name -> starling.exchange.v1.Arrival
-	20, // 23: starling.exchange.v1.Status.limits:type_name -> starling.exchange.v1.Limits
-	22, // 24: starling.exchange.v1.Reconcile.wants:type_name -> starling.exchange.v1.Standing
-	5,  // 25: starling.exchange.v1.ReconcileReply.entries:type_name -> starling.exchange.v1.PutEntry
-	1,  // 26: starling.exchange.v1.Refusal.code:type_name -> starling.exchange.v1.Code
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	20, // 3: starling.exchange.v1.Request.status:type_name -> starling.exchange.v1.StatusQuery
+	23, // 4: starling.exchange.v1.Request.reconcile:type_name -> starling.exchange.v1.Reconcile
+	18, // 5: starling.exchange.v1.Request.offer:type_name -> starling.exchange.v1.Offer
+	6,  // 6: starling.exchange.v1.Reply.put:type_name -> starling.exchange.v1.PutReply
+	11, // 7: starling.exchange.v1.Reply.fetch:type_name -> starling.exchange.v1.FetchReply
+	16, // 8: starling.exchange.v1.Reply.follow:type_name -> starling.exchange.v1.FollowReply
+	21, // 9: starling.exchange.v1.Reply.status:type_name -> starling.exchange.v1.Status
+	25, // 10: starling.exchange.v1.Reply.reconcile:type_name -> starling.exchange.v1.ReconcileReply
+	26, // 11: starling.exchange.v1.Reply.refusal:type_name -> starling.exchange.v1.Refusal
+	19, // 12: starling.exchange.v1.Reply.offer:type_name -> starling.exchange.v1.OfferReply
+	5,  // 13: starling.exchange.v1.Put.entries:type_name -> starling.exchange.v1.PutEntry
+	7,  // 14: starling.exchange.v1.PutReply.outcomes:type_name -> starling.exchange.v1.Outcome
+	0,  // 15: starling.exchange.v1.Outcome.verdict:type_name -> starling.exchange.v1.Verdict
+	8,  // 16: starling.exchange.v1.Outcome.bound:type_name -> starling.exchange.v1.Position
+	26, // 17: starling.exchange.v1.Outcome.refusal:type_name -> starling.exchange.v1.Refusal
+	10, // 18: starling.exchange.v1.Fetch.queries:type_name -> starling.exchange.v1.Query
+	8,  // 19: starling.exchange.v1.Query.before:type_name -> starling.exchange.v1.Position
+	12, // 20: starling.exchange.v1.FetchReply.buckets:type_name -> starling.exchange.v1.Bucket
+	13, // 21: starling.exchange.v1.Bucket.fingerprint:type_name -> starling.exchange.v1.Fingerprint
+	26, // 22: starling.exchange.v1.Bucket.refusal:type_name -> starling.exchange.v1.Refusal
+	15, // 23: starling.exchange.v1.Follow.roots:type_name -> starling.exchange.v1.Root
+	17, // 24: starling.exchange.v1.FollowReply.arrivals:type_name -> starling.exchange.v1.Arrival
+	22, // 25: starling.exchange.v1.Status.limits:type_name -> starling.exchange.v1.Limits
+	24, // 26: starling.exchange.v1.Reconcile.wants:type_name -> starling.exchange.v1.Standing
+	5,  // 27: starling.exchange.v1.ReconcileReply.entries:type_name -> starling.exchange.v1.PutEntry
+	1,  // 28: starling.exchange.v1.Refusal.code:type_name -> starling.exchange.v1.Code
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_protocol_pb_exchange_proto_init() }
@@ -1966,6 +2130,7 @@ func file_protocol_pb_exchange_proto_init() {
 		(*Request_Follow)(nil),
 		(*Request_Status)(nil),
 		(*Request_Reconcile)(nil),
+		(*Request_Offer)(nil),
 	}
 	file_protocol_pb_exchange_proto_msgTypes[1].OneofWrappers = []any{
 		(*Reply_Put)(nil),
@@ -1974,6 +2139,7 @@ func file_protocol_pb_exchange_proto_init() {
 		(*Reply_Status)(nil),
 		(*Reply_Reconcile)(nil),
 		(*Reply_Refusal)(nil),
+		(*Reply_Offer)(nil),
 	}
 	file_protocol_pb_exchange_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
@@ -1982,7 +2148,7 @@ func file_protocol_pb_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_protocol_pb_exchange_proto_rawDesc), len(file_protocol_pb_exchange_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   23,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
