@@ -45,6 +45,7 @@ type Config struct {
 	ConnsLow, ConnsHigh int           // connections kept after trimming, and that start it; members of our neighbourhood are never trimmed
 	DoorSize            int           // verified records remembered, at most 9 KiB each
 	PerIPGroup          int           // nodes of one IP group (IPv4 /16, IPv6 AS) in the routing table; 0 is the network's own: 4 on main, else no limit
+	Cache               int64         // bytes of hot places that we keep copies of for others; 0 keeps none
 	MendRate            int           // bytes a second given to others who lack what they should hold
 	PutTimeout          time.Duration // for one member to acknowledge on disk
 	FetchTimeout        time.Duration // for one member to answer a round of a timeline
@@ -56,6 +57,7 @@ type Config struct {
 	HostOptions []libp2p.Option  // when set, they replace all that this package tells libp2p of the network
 	Store       *datastore.Store // when set, used instead of opening DataDir; Run closes it
 	Now         func() time.Time // nil is time.Now
+	HotReaders  int              // peers that read a place in a minute and so make it hot; 0 is [protocol.HotReaders]
 
 	// Serve is given what the node would answer others from, and returns what it
 	// answers from instead: a node in all else, that counts or lies. What the node
@@ -99,6 +101,7 @@ func Default() Config {
 		Listen:  DefaultListen(DefaultPort),
 		PortMap: true, AutoNAT: true, HolePunch: true, RelayService: true, RelayClient: true,
 		ConnsLow: 160, ConnsHigh: 224,
+		Cache:        16 << 20, // 500 usual buckets
 		DoorSize:     8192,
 		MendRate:     256 << 10,
 		PutTimeout:   10 * time.Second,
@@ -124,7 +127,7 @@ func (c Config) Validate() error {
 		return fmt.Errorf("%w: no network", ErrConfig)
 	case c.ConnsLow < 1 || c.ConnsHigh < c.ConnsLow:
 		return fmt.Errorf("%w: connections of %d to %d: want 1 <= low <= high", ErrConfig, c.ConnsLow, c.ConnsHigh)
-	case c.DoorSize < 1 || c.PerIPGroup < 0:
+	case c.DoorSize < 1 || c.PerIPGroup < 0 || c.Cache < 0 || c.HotReaders < 0:
 		return fmt.Errorf("%w: a limit is negative or zero", ErrConfig)
 	case c.MendRate < 1:
 		return fmt.Errorf("%w: %d bytes a second for repair", ErrConfig, c.MendRate)

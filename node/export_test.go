@@ -4,6 +4,10 @@ import (
 	"context"
 	"time"
 
+	ds "github.com/ipfs/go-datastore"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/starling-social/starling/protocol/exchange"
 	"github.com/starling-social/starling/records"
 )
 
@@ -43,3 +47,59 @@ func Step(p records.Place, r *records.Record, members, stored, below, lost, agai
 	d.learn(tally{members: members, stored: stored, below: below, lost: lost})
 	return d.at, d.done
 }
+
+// Member tells whether a node holds a place, or would if its region were a bit larger.
+func (n *Node) Member(p records.Place) bool { return n.server.Member(p.Coordinate()) }
+
+// ReadPlace reads one place whole, as the reading of a timeline does.
+func (n *Node) ReadPlace(ctx context.Context, p records.Place) (records.Bucket, error) {
+	buckets, errs := n.read(ctx, []records.Query{{Place: p, Before: records.Newest, Limit: n.config.Network.Capacity(p)}})
+	return buckets[0], errs[0]
+}
+
+// SetCache changes the budget of a node that was made with one.
+func (n *Node) SetCache(bytes int64) {
+	n.cache.mu.Lock()
+	defer n.cache.mu.Unlock()
+	n.cache.budget = bytes
+}
+
+// Stored is how many records of a place lie in a node's store.
+func (n *Node) Stored(p records.Place) (count int, err error) {
+	b, err := n.store.Bucket(records.Query{Place: p, Before: records.Newest, Limit: n.config.Network.Capacity(p)})
+	return len(b.Records) + len(b.Witnesses), err
+}
+
+// Hot is what a node was told of hot places.
+type Hot struct{ h *hot }
+
+func NewHot(n records.Network, self peer.ID) Hot { return Hot{newHot(n, self)} }
+
+func (h Hot) Saw(p records.Place, a exchange.Answer, now time.Time) bool { return h.h.saw(p, a, now) }
+func (h Hot) Is(p records.Place, now time.Time) bool                     { return h.h.is(p, now) }
+func (h Hot) Doubt(p records.Place, id peer.ID)                          { h.h.doubt(p, id) }
+
+func (h Hot) Copies(p records.Place, now time.Time) []peer.AddrInfo { return h.h.copies(p, now) }
+
+// HotPerPlace is how many copies of one place are known at most.
+const HotPerPlace = hotPerPlace
+
+// Cache is which copies a node keeps.
+type Cache struct{ c *cache }
+
+func NewCache(budget int64) Cache { return Cache{newCache(budget)} }
+
+func (c Cache) Begin(p records.Place, now time.Time) bool { return c.c.begin(p, now, now) }
+func (c Cache) Fill(p records.Place, bytes int64) bool    { return c.c.fill(p, bytes) }
+func (c Cache) End(p records.Place, now time.Time)        { c.c.end(p, now) }
+func (c Cache) Keeps(p records.Place) bool                { return c.c.keeps(p) }
+func (c Cache) Size() (places int, bytes int64)           { return c.c.size() }
+
+// Bounds of a Cache.
+const (
+	CachePlaces = cachePlaces
+	CacheCalm   = cacheCalm
+)
+
+// CopyKey is where a store remembers that a place is a copy.
+func CopyKey(p records.Place) ds.Key { return copyKey(p) }

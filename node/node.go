@@ -37,6 +37,8 @@ type Node struct {
 	holder *holder
 	moved  chan struct{} // holds a token when our neighbourhood is another than before
 	copies *copies
+	hot    *hot
+	cache  *cache
 
 	fetching *semaphore.Weighted // frames of readers under way
 	repairs  *repairs
@@ -62,7 +64,7 @@ func New(c Config) (*Node, error) {
 	}
 	n := &Node{
 		config: c, log: c.Log, started: c.Now(), stopped: make(chan struct{}), moved: make(chan struct{}, 1),
-		door: records.NewDoor(c.Network, c.DoorSize), tree: newTree(c.Network), copies: newCopies(),
+		door: records.NewDoor(c.Network, c.DoorSize), tree: newTree(c.Network), copies: newCopies(), cache: newCache(c.Cache),
 		fetching: semaphore.NewWeighted(maxFetches), repairs: newRepairs(c.MendRate),
 	}
 	n.hearing = newHearing(n)
@@ -84,6 +86,7 @@ func (n *Node) assemble() (err error) {
 	if n.host, err = newHost(c, n.relayCandidates); err != nil {
 		return err
 	}
+	n.hot = newHot(c.Network, n.host.ID())
 	n.client = exchange.NewClient(exchange.ClientConfig{
 		Host: n.host, Door: n.door, Now: c.Now, Log: c.Log.With("part", "exchange"),
 	})
@@ -93,7 +96,7 @@ func (n *Node) assemble() (err error) {
 	n.holder = newHolder(n.store, n.offerShare, c.Now)
 	n.server = exchange.NewServer(exchange.ServerConfig{
 		Host: n.host, Door: n.door, Store: n.served(), Holdings: n.store.Holdings(), Region: n.dht, Status: n.exchangeStatus,
-		Now: c.Now, Log: c.Log.With("part", "exchange"),
+		HotReaders: c.HotReaders, Now: c.Now, Log: c.Log.With("part", "exchange"),
 	})
 	n.gossip, err = gossip.New(gossip.Config{
 		Host: n.host, Network: c.Network, Door: n.door, Relays: n.relays, PeersPerIP: 2 * c.perIPGroup(),
@@ -157,6 +160,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.keepPeers(ctx) })
 	g.Go(func() error { return n.followPrefix(ctx) })
 	g.Go(func() error { return n.hearing.run(ctx) })
+	g.Go(func() error { return n.keepCopies(ctx) })
 	err := g.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil

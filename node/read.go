@@ -104,6 +104,9 @@ func (n *Node) readings(ctx context.Context, queries []records.Query) []*reading
 			}
 			out[i] = newReading(q, n.readOrder(members), err)
 			out[i].kept = kept
+			if !kept {
+				out[i].copies = n.copiesOf(q.Place)
+			}
 			var b records.Bucket
 			if kept && n.recall(q, &b) == nil {
 				out[i].holding(n.host.ID(), b)
@@ -171,6 +174,7 @@ func (n *Node) ask(ctx context.Context, readings []*reading) {
 		continue
 	}
 	w.note(ctx)
+	n.judge(ctx, readings)
 }
 
 // step waits for what happens next and asks what follows from it; false when
@@ -278,6 +282,7 @@ func (w *wave) receive(a readAnswer) (touched []*reading) {
 		var b *records.Bucket
 		if a.err == nil && a.fetched[i].Err == nil {
 			b = &a.fetched[i].Bucket
+			w.node.heard(q.reading.query.Place, a.fetched[i])
 		}
 		q.reading.take(q, b)
 		touched = append(touched, q.reading)

@@ -22,6 +22,7 @@ const (
 type reading struct {
 	query   records.Query // as members are asked
 	members []peer.ID     // in the order in which they are asked
+	copies  []peer.ID     // who keep copies of a hot place: asked for records in members' stead
 	asked   map[peer.ID]bool
 	whole   map[peer.ID]bool // asked for records
 	full    map[peer.ID]records.Bucket
@@ -31,7 +32,7 @@ type reading struct {
 	kept    bool             // we keep a copy: the whole place is asked about, and our copy is among what was shown
 
 	underway, fullUnderway int
-	total, answered        int
+	total, answered        int  // of members: who were asked, and who answered or will not
 	anybody                bool // whoever answers is enough, not only most of them
 	done                   bool // had enough when it was last looked at
 	depth                  int  // of the longest chain of questions, each asked because of the answer before
@@ -62,6 +63,11 @@ func (r *reading) holding(self peer.ID, b records.Bucket) {
 // first asks some for records and others for fingerprints.
 func (r *reading) first() (out []question) {
 	r.depth++
+	for _, c := range r.copies {
+		if !r.asked[c] && len(r.whole) < readFull {
+			out = append(out, r.question(c, true))
+		}
+	}
 	for _, m := range r.members {
 		if len(r.asked) == readFull+readPrint {
 			break
@@ -76,7 +82,9 @@ func (r *reading) first() (out []question) {
 func (r *reading) question(m peer.ID, full bool) question {
 	r.asked[m] = true
 	r.underway++
-	r.total++
+	if !slices.Contains(r.copies, m) {
+		r.total++
+	}
 	if full {
 		r.whole[m] = true
 		r.fullUnderway++
@@ -97,7 +105,7 @@ func (r *reading) late() []question {
 
 func (r *reading) follow(late bool) (out []question) {
 	switch {
-	case len(r.full) == 0 && (r.fullUnderway == 0 || late):
+	case len(r.full) == 0 && (r.fullUnderway == 0 || late), r.underway == 0 && r.told() == 0:
 		if m, ok := r.spare(); ok {
 			out = append(out, r.question(m, true))
 		}
@@ -109,6 +117,18 @@ func (r *reading) follow(late bool) (out []question) {
 	}
 	if len(out) > 0 {
 		r.depth++
+	}
+	return out
+}
+
+// unlike are the copies that did not show what a member holds, once any member has
+// said what that is.
+func (r *reading) unlike() (out []peer.ID) {
+	for _, c := range r.copies {
+		b, shown := r.full[c]
+		if r.whole[c] && r.told() > 0 && (!shown || r.holders(b.Fingerprint) == 0) {
+			out = append(out, c)
+		}
 	}
 	return out
 }
@@ -152,7 +172,9 @@ func (r *reading) differing() (out []peer.ID) {
 // take takes in the answer to a question; nil is none.
 func (r *reading) take(q question, b *records.Bucket) {
 	r.underway--
-	r.answered++
+	if !slices.Contains(r.copies, q.member) {
+		r.answered++
+	}
 	if q.full {
 		r.fullUnderway--
 		delete(r.doubts, q.member)
@@ -170,13 +192,18 @@ func (r *reading) take(q question, b *records.Bucket) {
 // records, most of those asked answered, and nobody holds anything else.
 func (r *reading) enough() bool {
 	return r.underway == 0 ||
-		(len(r.full) > 0 && (2*r.answered > r.total || r.anybody) && len(r.doubts)+len(r.differing()) == 0)
+		(len(r.full) > 0 && r.told() > 0 && (2*r.answered > r.total || r.anybody) && len(r.doubts)+len(r.differing()) == 0)
 }
 
 // agreed tells whether a majority of the members hold what a holder of this
 // fingerprint holds.
 func (r *reading) agreed(f records.Fingerprint) bool {
-	n := 0
+	return r.holders(f) >= majority(len(r.members))
+}
+
+// holders is how many members hold, as they showed or say, what a holder of this
+// fingerprint holds.
+func (r *reading) holders(f records.Fingerprint) (n int) {
 	for _, m := range r.members {
 		b, ok := r.full[m]
 		if !ok {
@@ -186,7 +213,7 @@ func (r *reading) agreed(f records.Fingerprint) bool {
 			n++
 		}
 	}
-	return n >= majority(len(r.members))
+	return n
 }
 
 // told is how many members told what they hold. We are not one because we keep a

@@ -12,11 +12,13 @@ import (
 	"github.com/starling-social/starling/records"
 )
 
-// A panel is the members of one place: honest ones that hold what has reached them,
-// dead ones, and liars, who know what everybody holds.
+// A panel is the members of one place, and who are said to keep copies of it: honest
+// ones that hold what has reached them, dead ones, and liars, who know what everybody
+// holds.
 type panel struct {
 	place   records.Place
-	ids     []peer.ID
+	ids     []peer.ID // of members
+	copies  []peer.ID
 	honest  map[peer.ID]*records.State
 	dead    map[peer.ID]bool
 	all     []*records.Record
@@ -28,8 +30,12 @@ func drawPanel(t *rapid.T, n records.Network, posts []*records.Record) *panel {
 	p := &panel{place: place, honest: map[peer.ID]*records.State{}, dead: map[peer.ID]bool{}, all: posts, network: n}
 	everybody := rapid.SliceOfN(rapid.SampledFrom(posts), 0, len(posts)).Draw(t, "at everybody")
 	for i := range rapid.IntRange(1, 24).Draw(t, "members") {
-		id := peer.ID(fmt.Sprint("member ", i))
-		p.ids = append(p.ids, id)
+		p.ids = append(p.ids, peer.ID(fmt.Sprint("member ", i)))
+	}
+	for i := range rapid.IntRange(0, 3).Draw(t, "copies") {
+		p.copies = append(p.copies, peer.ID(fmt.Sprint("copy ", i)))
+	}
+	for _, id := range slices.Concat(p.ids, p.copies) {
 		switch rapid.SampledFrom([]string{"honest", "honest", "behind", "dead", "liar"}).Draw(t, "kind") {
 		case "honest":
 			p.honest[id] = stateOf(n, place, everybody)
@@ -89,7 +95,13 @@ func TestReading_nobodyHides(t *testing.T) {
 			q.Before = p.place.Position(rapid.SampledFrom(posts).Draw(t, "before"))
 		}
 		r := newReading(q, p.ids, nil)
+		r.copies = p.copies
 		heard := p.conduct(t, r)
+		for _, m := range p.ids {
+			if r.told() == 0 && !p.dead[m] {
+				t.Fatalf("only copies were heard, and %s is alive", m)
+			}
+		}
 		if len(r.full) == 0 && len(heard) > 0 && r.underway == 0 {
 			t.Fatalf("%d members answered and none was asked for records", len(heard))
 		}

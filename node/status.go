@@ -28,6 +28,10 @@ type Status struct {
 	Size       float64       // nodes in the network, estimated
 	Records    int64         // in the store
 	StoreBytes int64         // that they take
+	Cached     int           // hot places of which we keep copies for others
+	CachedSize int64         // bytes of the records in them
+	Hot        int           // places of our neighbourhood that many read
+	Copies     int           // copies of those that other nodes keep, as far as they told us
 	Heard      uint64        // posts that others announced and we heard by gossip
 	Uptime     time.Duration // since New
 }
@@ -42,6 +46,9 @@ func (n *Node) Status() Status {
 		Prefix: view.Prefix, Members: view.Members, Size: view.Size,
 		Records: stats.Records, StoreBytes: stats.Bytes, Heard: n.gossip.Stats().Delivered, Uptime: n.now().Sub(n.started),
 	}
+	s.Cached, s.CachedSize = n.cache.size()
+	warm := n.server.Warm()
+	s.Hot, s.Copies = warm.Hot, warm.Copies
 	select {
 	case <-n.Ready():
 		s.Ready = true
