@@ -18,11 +18,15 @@ import (
 	"github.com/starling-social/starling/records"
 )
 
+// maxCache is more MiB of copies than a node ever makes.
+const maxCache = 1 << 20
+
 type runFlags struct {
 	network   string
 	listen    []string
 	bootstrap []string
 	api       string
+	cache     int64
 }
 
 func newRun(a *app) *cobra.Command {
@@ -49,6 +53,7 @@ proof of work.`,
 	flags.StringArrayVar(&f.listen, "listen", nil, "`multiaddr` to listen on; port 0 is any free one; may be repeated")
 	flags.StringArrayVar(&f.bootstrap, "bootstrap", nil, "`multiaddr` of a node to join by, ending in /p2p/…; may be repeated")
 	flags.StringVar(&f.api, "api", "", "loopback `host:port` for the other commands (default "+api.DefaultAddr+" if it is free)")
+	flags.Int64Var(&f.cache, "cache", node.Default().Cache>>20, "`MiB` of places that many read to keep copies of for others; 0 keeps none")
 	return c
 }
 
@@ -89,6 +94,10 @@ func run(ctx context.Context, a *app, f runFlags) error {
 func open(ctx context.Context, dir string, network records.Network, f runFlags, log *slog.Logger) (*node.Node, error) {
 	c := node.Default()
 	c.DataDir, c.Network, c.Bootstrap, c.Log = dir, network, f.bootstrap, log
+	if f.cache < 0 || f.cache > maxCache {
+		return nil, usage("--cache: %d MiB, want 0 to %d", f.cache, maxCache)
+	}
+	c.Cache = f.cache << 20
 	if len(f.listen) > 0 {
 		c.Listen = f.listen
 	}

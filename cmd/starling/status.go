@@ -40,11 +40,13 @@ func (a *app) status(s api.Status) error {
 	return a.out.line(`node      %s, %s for %s
 network   %s (%s), about %.0f nodes, %d of them connected
 keeps     %d records in %s, with %d others of its neighbourhood (%d bits)
+copies    of %d places that many read, %s; of %d such places kept here, %d copies by others
 user      %s
 version   %s`,
 		s.PeerID, state, time.Duration(s.Uptime)*time.Second,
 		s.Network, s.NetworkID, s.Size, s.Peers,
-		s.Records, size(s.StoreBytes), s.Members-1, s.Prefix, s.User, s.Version)
+		s.Records, size(s.StoreBytes), s.Members-1, s.Prefix,
+		s.Cached, size(s.CacheBytes), s.Hot, s.Copies, s.User, s.Version)
 }
 
 func size(bytes int64) string {

@@ -86,6 +86,10 @@ type Status struct {
 	Size       float64 `json:"size"`    // nodes in the network, estimated
 	Records    int64   `json:"records"`
 	StoreBytes int64   `json:"store_bytes"`
+	Cached     int     `json:"cached"`       // hot places of which the node keeps copies for others
+	CacheBytes int64   `json:"cached_bytes"` // of the records in them
+	Hot        int     `json:"hot"`          // places of the neighbourhood that many read
+	Copies     int     `json:"hot_copies"`   // of these, that other nodes keep and offered
 	Uptime     int64   `json:"uptime_s"`
 	Version    string  `json:"version"`
 }
@@ -154,7 +158,8 @@ func statusOf(s node.Status, me records.User) Status {
 	return Status{
 		PeerID: s.PeerID.String(), User: me.String(), Network: s.Network, NetworkID: s.NetworkID, Ready: s.Ready,
 		Peers: s.Peers, Prefix: s.Prefix, Members: s.Members, Size: s.Size,
-		Records: s.Records, StoreBytes: s.StoreBytes, Uptime: int64(s.Uptime.Seconds()), Version: node.Version,
+		Records: s.Records, StoreBytes: s.StoreBytes, Cached: s.Cached, CacheBytes: s.CachedSize, Hot: s.Hot, Copies: s.Copies,
+		Uptime: int64(s.Uptime.Seconds()), Version: node.Version,
 	}
 }
 
