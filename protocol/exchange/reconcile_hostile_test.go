@@ -295,7 +295,7 @@ func TestReconcile_hostileAnswers(t *testing.T) {
 		{"the question itself", []byte{1, 5, 1, 2, 3, 4, 5, 6, 7, 8}, exchange.ErrProtocol, 0},
 		{"that it agrees", []byte{0}, nil, 0},
 		{"what it does not have", claimed, nil, 1},
-		{"parts that differ, without end", []byte{1<<3 | 1, 1, 9, 1, 2, 3, 4, 5, 6, 7, 8, 1, 9, 1, 2, 3, 4, 5, 6, 7, 8}, exchange.ErrProtocol, 0},
+		{"parts that differ, without end", []byte{1<<4 | 1, 1, 9, 1, 2, 3, 4, 5, 6, 7, 8, 1, 9, 1, 2, 3, 4, 5, 6, 7, 8}, exchange.ErrProtocol, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, 2, func(t *testing.T, w *world) {

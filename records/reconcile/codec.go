@@ -12,10 +12,10 @@ import (
 // ranges alone, which begin where the message did. Every range says where it ends
 // and what is said of it; the next begins there.
 //
-//	range   uvarint (8 × length of bound + mode) | bound | what the mode has
+//	range   uvarint (16 × length + 8 × inside + mode) | bound | what the mode has
 //
-// The bound of length 0 is End. Numbers are unsigned varints in their shortest
-// form.
+// The bound of length 0 is End. Of one that is inside the place of the bound before,
+// the coordinate is left out. Numbers are unsigned varints in their shortest form.
 
 // A mode is what is said of a range.
 type mode uint8
@@ -30,8 +30,11 @@ const (
 	modes
 )
 
-// modeBits are those of the mode in the first number of a range.
-const modeBits = 3
+// The first number of a range, beside its mode.
+const (
+	inside     = 1 << 3
+	lengthBits = 4 // from here on
+)
 
 // A span is a range and what is said of it.
 type span struct {
@@ -64,14 +67,22 @@ func (w *writer) number(n uint64) { w.b = binary.AppendUvarint(w.b, n) }
 // open begins a range, which is not before the last one's end.
 func (w *writer) open(from, to Bound, m mode) {
 	w.same(from)
-	bound := to
+	bound, flags := to, uint64(m)
 	if to == End {
 		bound = ""
+	} else if within(w.at, to) {
+		bound, flags = to[coordinateSize:], flags|inside
 	}
-	w.number(uint64(len(bound))<<modeBits | uint64(m))
+	w.number(uint64(len(bound))<<lengthBits | flags)
 	w.b = append(w.b, bound...)
 	w.at = to
 	w.ranges++
+}
+
+// within tells whether a bound is inside the place that the one before is at.
+func within(before, b Bound) bool {
+	at, _ := before.Coordinate()
+	return len(b) > coordinateSize && string(b[:coordinateSize]) == string(at[:])
 }
 
 // same says that nothing more is said up to a bound.
@@ -192,6 +203,16 @@ func (r *reader) bound(n uint64, empty Bound) Bound {
 	return Bound(b)
 }
 
+// boundInside reads the n bytes of a bound that follow the coordinate of the one before.
+func (r *reader) boundInside(n uint64, before Bound) Bound {
+	if n == 0 || n > uint64(elementSize-coordinateSize) {
+		r.fail("a bound of %d bytes inside a place", n)
+		return End
+	}
+	at, _ := before.Coordinate()
+	return Bound(at[:]) + r.bound(n, End)
+}
+
 // head is the beginning of a message.
 func (r *reader) head() (salt Salt, from Bound) {
 	copy(salt[:], r.take(len(salt)))
@@ -201,8 +222,12 @@ func (r *reader) head() (salt Salt, from Bound) {
 // next is the range that begins at a bound and ends at limit or before.
 func (r *reader) next(from, limit Bound) span {
 	n := r.number()
-	s := span{from: from, mode: mode(n & (1<<modeBits - 1))}
-	s.to = r.bound(n>>modeBits, End)
+	s := span{from: from, mode: mode(n & (inside - 1))}
+	if n&inside == 0 {
+		s.to = r.bound(n>>lengthBits, End)
+	} else {
+		s.to = r.boundInside(n>>lengthBits, from)
+	}
 	if r.err == nil && (s.to <= from || s.to > limit || s.mode >= modes) {
 		r.fail("a range ends outside, or is of a mode that there is not")
 	}

@@ -137,7 +137,7 @@ func TestSession_keepsABoundedNumberOfRanges(t *testing.T) {
 		var answer []byte
 		for i := range 30_000 {
 			bound := binary.BigEndian.AppendUint16([]byte(from), uint16(2*i+1))
-			answer = append(binary.AppendUvarint(answer, uint64(len(bound))<<3|1), bound...)
+			answer = append(binary.AppendUvarint(answer, uint64(len(bound))<<4|1), bound...)
 			answer = append(answer, 1, 1, 2, 3, 4, 5, 6, 7, 8)
 		}
 		_, message, err = s.Step(answer)
@@ -161,7 +161,7 @@ func TestRespond_bounded(t *testing.T) {
 	message = append(message, make([]byte, 17)...)
 	for i := range 32_000 { // of each of so many ranges it says that it has nothing there
 		bound := binary.BigEndian.AppendUint16(nil, uint16(2*i+1))
-		message = append(message, 2<<3|1, bound[0], bound[1], 0)
+		message = append(message, 2<<4|1, bound[0], bound[1], 0)
 	}
 	for _, l := range []reconcile.Limits{{Bytes: 16 << 10, Items: 1 << 20}, {Bytes: 1 << 20, Items: 1_000}, {Bytes: 1 << 20, Items: 1}} {
 		set.read = 0
@@ -180,9 +180,12 @@ func TestRespond_refuses(t *testing.T) {
 	set := setOf(random(rand.New(rand.NewPCG(17, 18)), 10))
 	head := make([]byte, 17)
 	for name, ranges := range map[string][]byte{
-		"bound that ends in zero":      {1 << 3, 0},
-		"bound of 97 bytes":            append([]byte{0x88, 0x06}, make([]byte, 97)...),
-		"bounds that do not ascend":    {1 << 3, 5, 1 << 3, 5},
+		"bound that ends in zero":      {1 << 4, 0},
+		"bound of 97 bytes":            append([]byte{0x90, 0x0c}, make([]byte, 97)...),
+		"bounds that do not ascend":    {1 << 4, 5, 1 << 4, 5},
+		"nothing of a place":           {8},
+		"inside a place, ends in zero": {1<<4 | 8, 0},
+		"65 bytes inside a place":      append([]byte{0x98, 0x08}, make([]byte, 65)...),
 		"range after the last":         {0, 0},
 		"unknown mode":                 {7},
 		"answer instead of a question": {5, 0},

@@ -16,6 +16,8 @@ const (
 	// most bounds a list, whoever makes it: the sets change meanwhile, and one side
 	// may have few where the other has some more.
 	most = 4 * few
+	// uneven is how many times its share a part may have before it is cut too.
+	uneven = 4
 	// listable is how many elements are read rather than looking for the half byte in
 	// which they differ: a full place has many at one coordinate.
 	listable = 8 * most
@@ -59,7 +61,7 @@ const (
 
 // walk cuts a range that lies in one block of so many half bytes.
 func (s *splitter) walk(from, to Bound, depth int, f records.Fingerprint) error {
-	if f.Count <= 2*s.target || depth == maxDepth {
+	if f.Count <= uneven*s.target || depth == maxDepth {
 		s.add(to, f)
 		return nil
 	}
@@ -72,7 +74,7 @@ func (s *splitter) walk(from, to Bound, depth int, f records.Fingerprint) error 
 		s.items += fingerprintItems
 		switch {
 		case err != nil:
-		case f.Count > 2*s.target && f.Count <= listable:
+		case f.Count > uneven*s.target && f.Count <= listable:
 			err = s.list(from, end)
 		default:
 			err = s.walk(from, end, depth+1, f)
