@@ -174,9 +174,12 @@ func TestCache_budget(t *testing.T) {
 // Copies of a run that ended are dropped by the next, but for those of places that
 // the node holds for other reasons.
 func TestCache_leftovers(t *testing.T) {
-	planted := map[int][]records.Place{}
+	planted, nodes := map[int][]records.Place{}, 24
+	if smaller() {
+		nodes = 14
+	}
 	simulate(t, nodetest.Config{
-		Nodes: 24, Links: nodetest.LinksConfig{Seed: 31},
+		Nodes: nodes, Links: nodetest.LinksConfig{Seed: 31},
 		Tune: func(i int, c *node.Config) { planted[i] = plantCopies(t, c.Store, c.Network, 8) },
 	}, func(_ context.Context, net *nodetest.Network) {
 		net.Pass(time.Minute)
@@ -192,7 +195,8 @@ func TestCache_leftovers(t *testing.T) {
 				}
 			}
 		}
-		if all := 24 * 8; dropped == 0 || dropped == all {
+		// In a small network it may be that everybody holds everything.
+		if all := nodes * 8; dropped == 0 && !smaller() || dropped == all {
 			t.Errorf("%d of %d are dropped", dropped, all)
 		}
 	})
