@@ -46,7 +46,8 @@ type Config struct {
 	DoorSize            int           // verified records remembered, at most 9 KiB each
 	PerIPGroup          int           // nodes of one IP group (IPv4 /16, IPv6 AS) in the routing table; 0 is the network's own: 4 on main, else no limit
 	Cache               int64         // bytes of hot places that we keep copies of for others; 0 keeps none
-	MendRate            int           // bytes a second given to others who lack what they should hold
+	HealInterval        time.Duration // between two comparisons with neighbours, give or take a half
+	MendRate            int           // bytes a second moved where a neighbour or we lack what both should hold
 	PutTimeout          time.Duration // for one member to acknowledge on disk
 	FetchTimeout        time.Duration // for one member to answer a round of a timeline
 
@@ -103,7 +104,8 @@ func Default() Config {
 		ConnsLow: 160, ConnsHigh: 224,
 		Cache:        16 << 20, // 500 usual buckets
 		DoorSize:     8192,
-		MendRate:     256 << 10,
+		HealInterval: 3 * time.Minute,
+		MendRate:     1 << 20,
 		PutTimeout:   10 * time.Second,
 		FetchTimeout: 5 * time.Second,
 		Log:          slog.New(slog.DiscardHandler),
@@ -129,8 +131,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("%w: connections of %d to %d: want 1 <= low <= high", ErrConfig, c.ConnsLow, c.ConnsHigh)
 	case c.DoorSize < 1 || c.PerIPGroup < 0 || c.Cache < 0 || c.HotReaders < 0:
 		return fmt.Errorf("%w: a limit is negative or zero", ErrConfig)
-	case c.MendRate < 1:
-		return fmt.Errorf("%w: %d bytes a second for repair", ErrConfig, c.MendRate)
+	case c.MendRate < 1 || c.HealInterval <= 0:
+		return fmt.Errorf("%w: healing every %s with %d bytes a second", ErrConfig, c.HealInterval, c.MendRate)
 	case c.PutTimeout <= 0 || c.FetchTimeout <= 0:
 		return fmt.Errorf("%w: a timeout is not positive", ErrConfig)
 	case len(c.Listen) == 0 && c.HostOptions == nil && !c.Client:

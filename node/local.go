@@ -32,7 +32,9 @@ func (n *Node) fetch(ctx context.Context, p peer.ID, queries []records.Query) ([
 	}
 	out := make([]exchange.Answer, len(queries))
 	for i, q := range queries {
-		out[i].Bucket, out[i].Err = n.store.Bucket(q)
+		if out[i].Err = n.answersFor(q.Place); out[i].Err == nil {
+			out[i].Bucket, out[i].Err = n.store.Bucket(q)
+		}
 	}
 	return out, nil
 }

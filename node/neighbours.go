@@ -39,6 +39,7 @@ func (n *Node) followPrefix(ctx context.Context) error {
 			})
 		}
 		n.protect(protected)
+		n.healer.grown(n.dht.Prefix())
 		select {
 		case n.moved <- struct{}{}:
 		default: // nobody has taken note of the last move yet

@@ -42,6 +42,7 @@ type Node struct {
 
 	fetching *semaphore.Weighted // frames of readers under way
 	repairs  *repairs
+	healer   *healer
 	followed *followList
 	hearing  *hearing
 
@@ -66,6 +67,7 @@ func New(c Config) (*Node, error) {
 		config: c, log: c.Log, started: c.Now(), stopped: make(chan struct{}), moved: make(chan struct{}, 1),
 		door: records.NewDoor(c.Network, c.DoorSize), tree: newTree(c.Network), copies: newCopies(), cache: newCache(c.Cache),
 		fetching: semaphore.NewWeighted(maxFetches), repairs: newRepairs(c.MendRate),
+		healer: newHealer(),
 	}
 	n.hearing = newHearing(n)
 	if err := n.assemble(); err != nil {
@@ -152,6 +154,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.dht.Run(ctx) })
 	if !n.config.Client {
 		g.Go(func() error { return n.server.Run(ctx) })
+		g.Go(func() error { return n.heal(ctx) })
 		g.Go(func() error { return n.carryDown(ctx) })
 		g.Go(func() error { return n.offerUsed(ctx) })
 		g.Go(func() error { return n.offerAll(ctx) })

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -57,20 +58,24 @@ func (n *Node) repair(ctx context.Context, r *reading, all records.Bucket) {
 		if !slices.Contains(r.members, m) {
 			continue // it keeps a copy for itself
 		}
-		puts, now := lacking(b, all), n.now()
-		last, _ := n.repairs.given.Get(repairKey{m, b.Place})
-		if len(puts) == 0 || now.Sub(last) < repairAgain {
+		puts := lacking(b, all)
+		if len(puts) == 0 {
 			continue
 		}
+		n.healer.suspect(m)
 		select {
 		case n.repairs.slots <- struct{}{}:
 		default:
 			return // healing will find it
 		}
-		n.repairs.given.Add(repairKey{m, b.Place}, now)
+		if !n.repairs.take(repairKey{m, b.Place}, n.now()) {
+			<-n.repairs.slots
+			continue
+		}
 		started := n.tasks.start(ctx, repairTimeout, func(ctx context.Context) {
 			defer func() { <-n.repairs.slots }()
-			n.mend(ctx, m, puts)
+			taken, err := n.mend(ctx, m, puts)
+			n.log.Debug("repair", "peer_id", m, "place", puts[0].Place, "records", len(puts), "taken", taken, "err", err)
 		})
 		if !started {
 			<-n.repairs.slots
@@ -78,23 +83,42 @@ func (n *Node) repair(ctx context.Context, r *reading, all records.Bucket) {
 	}
 }
 
-// mend gives a member records at the pace that is set for that.
-func (n *Node) mend(ctx context.Context, m peer.ID, puts []records.Put) {
+// take tells whether a member may be given what it lacks of a place, and notes that
+// it was.
+func (r *repairs) take(k repairKey, now time.Time) bool {
+	if last, known := r.given.Get(k); known && now.Sub(last) < repairAgain {
+		return false
+	}
+	r.given.Add(k, now)
+	return true
+}
+
+// await waits until records may be moved at the pace that is set for that.
+func (r *repairs) await(ctx context.Context, puts []records.Put) error {
 	size := 0
 	for _, p := range puts {
 		size += len(p.Record.Bytes())
 	}
-	if err := n.repairs.pace.WaitN(ctx, min(size, mendBurst)); err != nil {
-		return
-	}
-	results, err := n.put(ctx, m, puts)
-	stored := 0
-	for _, r := range results {
-		if r.Err == nil {
-			stored++
+	for ; size > 0; size -= mendBurst {
+		if err := r.pace.WaitN(ctx, min(size, mendBurst)); err != nil {
+			return fmt.Errorf("wait for the pace of repair: %w", err)
 		}
 	}
-	n.log.Debug("repair", "peer_id", m, "place", puts[0].Place, "records", len(puts), "taken", stored, "err", err)
+	return nil
+}
+
+// mend gives a member records and returns how many it took.
+func (n *Node) mend(ctx context.Context, m peer.ID, puts []records.Put) (taken int, err error) {
+	if err := n.repairs.await(ctx, puts); err != nil {
+		return 0, err
+	}
+	results, err := n.put(ctx, m, puts)
+	for _, r := range results {
+		if r.Err == nil {
+			taken++
+		}
+	}
+	return taken, err
 }
 
 // lacking is what of a union a member that showed b does not have. Of what b leaves

@@ -32,6 +32,7 @@ type Status struct {
 	CachedSize int64         // bytes of the records in them
 	Hot        int           // places of our neighbourhood that many read
 	Copies     int           // copies of those that other nodes keep, as far as they told us
+	Healing    Healing
 	Heard      uint64        // posts that others announced and we heard by gossip
 	Uptime     time.Duration // since New
 }
@@ -44,7 +45,7 @@ func (n *Node) Status() Status {
 		PeerID: n.host.ID(), Network: n.config.Network.Name, NetworkID: n.config.Network.ID(),
 		Peers:  len(n.host.Network().Peers()),
 		Prefix: view.Prefix, Members: view.Members, Size: view.Size,
-		Records: stats.Records, StoreBytes: stats.Bytes, Heard: n.gossip.Stats().Delivered, Uptime: n.now().Sub(n.started),
+		Records: stats.Records, StoreBytes: stats.Bytes, Healing: n.healer.healing(), Heard: n.gossip.Stats().Delivered, Uptime: n.now().Sub(n.started),
 	}
 	s.Cached, s.CachedSize = n.cache.size()
 	warm := n.server.Warm()

@@ -66,3 +66,7 @@ func (n *Network) OnTheWay() (sum int) {
 	}
 	return sum
 }
+
+// Entries is how many entries the node's store holds: a record at each place where
+// it counts.
+func (x *Node) Entries() int { return int(x.store.Stats().Entries) }

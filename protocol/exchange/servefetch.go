@@ -110,7 +110,7 @@ func (x *session) bucket(m *pb.Query, left int) *pb.Bucket {
 		return refusedBucket(tooLarge)
 	}
 	b, err := x.cfg.Store.Bucket(q)
-	if err != nil {
+	if err != nil && !errors.As(err, new(*Refusal)) {
 		x.cfg.Log.Error("read bucket for a peer", "peer_id", x.peer(), "place", q.Place, "err", err)
 		b, err = x.cfg.Store.Bucket(q)
 	}

@@ -1,0 +1,351 @@
+package node
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/starling-social/starling/protocol/exchange"
+	"github.com/starling-social/starling/records"
+	"github.com/starling-social/starling/records/reconcile"
+)
+
+// Healing: neighbours hold the same. Every few minutes, and soon after the
+// neighbourhood has changed, a node compares all that it holds with what some
+// neighbours do, by range-based set reconciliation, so that it costs what the
+// difference costs; takes what it lacks, gives what they lack, and so heals what
+// nobody reads like what everybody does. A node answers readers only for what it has
+// compared since it came to hold it.
+
+const (
+	healSoon  = 5 * time.Second  // after the neighbourhood changed: half of that to one and a half
+	healRetry = 30 * time.Second // after comparing with nobody succeeded
+	healTime  = 10 * time.Minute // for one neighbour; what is left then is gone on with next time
+
+	// healGive bounds what is given to one neighbour in one comparison. One who lacks
+	// more takes it by comparing himself: he pays for it with his own time.
+	healGive = 1024
+)
+
+// Healing is how well what a node holds is known to be what its neighbours hold.
+type Healing struct {
+	Filling  bool      // not everything has been compared since it came to be ours to hold
+	Compared time.Time // when last to the end with some neighbour; zero: never
+	Taken    int64     // records that we lacked, since the node started
+	Given    int64     // records that neighbours lacked
+	Dropped  int64     // places that are others' to hold now, and held by them
+}
+
+// healer is what a node knows of comparing. It is safe for concurrent use.
+type healer struct {
+	moved chan struct{} // holds a token when the neighbourhood may have changed
+	doubt chan struct{} // holds a token when somebody is doubted
+
+	mu         sync.Mutex // protects what follows
+	compared   map[peer.ID]time.Time
+	complete   map[peer.ID]bool // compared to the end since the region last grew
+	unfinished map[peer.ID]reconcile.Bound
+	doubted    map[peer.ID]bool
+	bits       int // of the region that we answer for; more than any while for none
+	shed       int // of the region outside of which nothing is left
+	status     Healing
+}
+
+// noRegion is more bits than a coordinate has.
+const noRegion = 8*len(records.Coordinate{}) + 1
+
+func newHealer() *healer {
+	return &healer{
+		moved: make(chan struct{}, 1), doubt: make(chan struct{}, 1),
+		compared: map[peer.ID]time.Time{}, complete: map[peer.ID]bool{},
+		unfinished: map[peer.ID]reconcile.Bound{}, doubted: map[peer.ID]bool{}, bits: noRegion,
+	}
+}
+
+// heal compares with neighbours until ctx ends.
+func (n *Node) heal(ctx context.Context) error {
+	select {
+	case <-n.dht.Ready():
+	case <-ctx.Done():
+		return nil
+	}
+	for {
+		next := jitter(n.config.HealInterval)
+		if n.healOnce(ctx) == 0 && len(n.dht.Neighbours()) > 0 {
+			next = min(next, jitter(healRetry))
+		}
+		n.shed(ctx)
+		if !n.healer.await(ctx, next) {
+			return nil
+		}
+	}
+}
+
+// await waits for the next time, or for a reason not to wait for it; false when ctx
+// has ended.
+func (h *healer) await(ctx context.Context, next time.Duration) bool {
+	t := time.NewTimer(next)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-h.moved:
+	case <-h.doubt:
+	case <-ctx.Done():
+		return false
+	}
+	return pause(ctx, min(next, jitter(healSoon)))
+}
+
+// healOnce compares with some neighbours, one after the other, and returns with how
+// many to the end.
+func (n *Node) healOnce(ctx context.Context) (done int) {
+	bits := n.dht.Prefix()
+	view := n.healer.view(sha256.Sum256([]byte(n.host.ID())), bits, n.dht.Neighbours())
+	for _, p := range planHealing(view) {
+		bounded, cancel := context.WithTimeout(ctx, healTime)
+		err := n.compare(bounded, p)
+		cancel()
+		if ctx.Err() != nil {
+			return done
+		}
+		if err == nil {
+			done++
+		} else {
+			n.log.Debug("compare with a neighbour", "peer_id", p, "err", err)
+		}
+	}
+	view = n.healer.view(view.self, bits, n.dht.Neighbours())
+	n.healer.answerFor(view, n.now())
+	return done
+}
+
+// view is what is to be known for planning. It forgets who is no neighbour any more.
+func (h *healer) view(self records.Coordinate, bits int, neighbours []peer.ID) healView {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	v := healView{
+		self: self, bits: bits, neighbours: neighbours, random: shuffle,
+		compared: map[peer.ID]time.Time{}, unfinished: map[peer.ID]bool{}, doubted: map[peer.ID]bool{}, complete: map[peer.ID]bool{},
+	}
+	for _, p := range neighbours {
+		if at, ok := h.compared[p]; ok {
+			v.compared[p] = at
+		}
+		v.complete[p] = h.complete[p]
+		v.doubted[p] = h.doubted[p]
+		_, v.unfinished[p] = h.unfinished[p]
+	}
+	for p := range h.compared {
+		if !slices.Contains(neighbours, p) {
+			delete(h.compared, p)
+			delete(h.complete, p)
+			delete(h.unfinished, p)
+		}
+	}
+	clear(h.doubted)
+	return v
+}
+
+// answerFor notes that what was compared suffices to answer for our region, if it
+// does; and that it does not when the region has grown.
+func (h *healer) answerFor(v healView, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if v.bits < h.bits && v.filled() {
+		h.bits = v.bits
+	}
+	h.bits = max(h.bits, min(v.bits, noRegion))
+	h.status.Filling = v.bits < h.bits
+	if !h.status.Filling && len(v.neighbours) == 0 {
+		h.status.Compared = now
+	}
+}
+
+// grown notes that our region has this many bits now. When these are fewer than it
+// is answered for, the comparisons so far were about less.
+func (h *healer) grown(bits int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if bits < h.bits {
+		clear(h.complete)
+		clear(h.compared)
+		clear(h.unfinished)
+		h.status.Filling = true
+	}
+	select {
+	case h.moved <- struct{}{}:
+	default:
+	}
+}
+
+// answers tells whether a place that shares so many bits with us has been compared
+// since it came to be ours to hold.
+func (h *healer) answers(shared int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return shared >= h.bits
+}
+
+// healing is the status.
+func (h *healer) healing() Healing {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.status
+}
+
+// suspect notes that a neighbour was seen to hold something else than others.
+func (h *healer) suspect(p peer.ID) {
+	h.mu.Lock()
+	h.doubted[p] = true
+	h.mu.Unlock()
+	select {
+	case h.doubt <- struct{}{}:
+	default:
+	}
+}
+
+// compare makes what we and a neighbour hold in common the same.
+func (n *Node) compare(ctx context.Context, p peer.ID) (err error) {
+	began, from := n.now(), n.healer.resume(p)
+	s := &comparison{node: n, peer: p, left: healGive}
+	rest := from
+	for range 2 { // a neighbour's prefix may be another than was believed
+		var known bool
+		if s.what, known = n.common(ctx, p); !known {
+			err = fmt.Errorf("%w: nothing in common with %s", errMoved, p)
+			break
+		}
+		rest, err = n.client.Reconcile(ctx, p, s.what, n.store.Holdings(), from, func(d []reconcile.Difference) error { return s.settle(ctx, d) })
+		if !notMember(err) {
+			break
+		}
+	}
+	n.healer.note(p, rest, s, n.now(), err)
+	if s.taken+s.given > 0 {
+		n.log.Info("healed", "peer_id", p, "taken", s.taken, "given", s.given, "took", n.now().Sub(began).Round(time.Millisecond))
+	}
+	return err
+}
+
+// resume is where to begin with a neighbour.
+func (h *healer) resume(p peer.ID) reconcile.Bound {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.unfinished[p]
+}
+
+// note remembers how a comparison ended.
+func (h *healer) note(p peer.ID, rest reconcile.Bound, s *comparison, now time.Time, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.compared[p] = now
+	h.status.Taken += int64(s.taken)
+	h.status.Given += int64(s.given)
+	delete(h.unfinished, p)
+	switch {
+	case err == nil && rest == reconcile.End:
+		h.complete[p] = true
+		h.status.Compared = now
+	case rest > h.unfinished[p] && rest != reconcile.End:
+		h.unfinished[p] = rest
+	}
+}
+
+// common is the part of the ring that we and a neighbour hold: the region of whose
+// prefix is the longer.
+func (n *Node) common(ctx context.Context, p peer.ID) (exchange.Common, bool) {
+	self, theirs := sha256.Sum256([]byte(n.host.ID())), sha256.Sum256([]byte(p))
+	c := exchange.Common{Prefix: self, Bits: n.dht.Prefix()}
+	if bits, err := n.client.PrefixOf(ctx, p); err == nil && bits > c.Bits {
+		c = exchange.Common{Prefix: theirs, Bits: bits}
+	}
+	return c, sharedBits(self, theirs) >= n.dht.Prefix()
+}
+
+// A comparison is what came of comparing with one neighbour.
+type comparison struct {
+	node         *Node
+	peer         peer.ID
+	what         exchange.Common
+	left         int // records that may still be given
+	taken, given int
+}
+
+// settle takes what we lack and gives what the other lacks. Which of two versions
+// wins is for the stores to say.
+func (s *comparison) settle(ctx context.Context, differences []reconcile.Difference) error {
+	n := s.node
+	puts, err := n.client.Collect(ctx, s.peer, s.what, differences)
+	for part := range slices.Chunk(puts, healBatch) {
+		if err := n.repairs.await(ctx, part); err != nil {
+			return err
+		}
+		outcomes, err := n.holder.Merge(ctx, part)
+		if err != nil {
+			return fmt.Errorf("keep what was lacking: %w", err)
+		}
+		for _, o := range outcomes {
+			if o.Status != records.Have {
+				s.taken++
+			}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return s.give(ctx, differences)
+}
+
+// healBatch is how many records are merged, or given, at a time.
+const healBatch = 128
+
+// give puts to the other what it lacks, each place at most once a minute, however
+// often it says so.
+func (s *comparison) give(ctx context.Context, differences []reconcile.Difference) error {
+	n := s.node
+	var puts []records.Put
+	fresh := map[records.Place]bool{}
+	for _, d := range differences {
+		if s.left == 0 || d.Ours == (records.ID{}) {
+			continue
+		}
+		standing, err := n.store.Holdings().Standing(d.Key, []records.Coordinate{d.At})
+		if err != nil || standing[0].Record.ID() != d.Ours {
+			continue // theirs won, or it was replaced meanwhile
+		}
+		place := standing[0].Place
+		if _, seen := fresh[place]; !seen {
+			fresh[place] = n.repairs.take(repairKey{s.peer, place}, n.now())
+		}
+		if fresh[place] {
+			puts = append(puts, standing[0])
+			s.left--
+		}
+	}
+	for part := range slices.Chunk(puts, healBatch) {
+		taken, err := n.mend(ctx, s.peer, part)
+		if err != nil {
+			return fmt.Errorf("give what %s lacks: %w", s.peer, err)
+		}
+		s.given += taken
+	}
+	return nil
+}
+
+var errNotFilled = &exchange.Refusal{Code: exchange.Busy, Sentence: "what this place holds is still being gathered here; ask another member"}
+
+// answersFor tells whether a node may be asked about a place: not while it is still
+// filling that part of its region.
+func (n *Node) answersFor(p records.Place) error {
+	at := p.Coordinate()
+	if n.config.Client || !n.dht.Holds(at) || n.healer.answers(sharedBits(sha256.Sum256([]byte(n.host.ID())), at)) {
+		return nil
+	}
+	return errNotFilled
+}

@@ -1,0 +1,209 @@
+package node_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/starling-social/starling/node"
+	"github.com/starling-social/starling/node/nodetest"
+	"github.com/starling-social/starling/records"
+)
+
+// library is posts of a few people with a few tags, over a month.
+func library(t *testing.T, n records.Network, posts int) (rs []*records.Record) {
+	t.Helper()
+	start := time.Now().Add(-30 * 24 * time.Hour)
+	var scribes []*scribe
+	for i := range 5 {
+		scribes = append(scribes, newScribe(t, n, byte(i)))
+	}
+	for i := range posts {
+		tag := records.Tag(fmt.Sprintf("tag%d", i%7))
+		rs = append(rs, scribes[i%5].post(start.Add(time.Duration(i)*30*24*time.Hour/time.Duration(posts)), fmt.Sprint("post ", i), tag))
+	}
+	return rs
+}
+
+// mustHold checks that every place is whole on every member.
+func mustHold(t *testing.T, net *nodetest.Network, rs []*records.Record) {
+	t.Helper()
+	differences := net.Audit(rs)
+	for _, d := range differences[:min(len(differences), 5)] {
+		t.Error(d)
+	}
+	if n := len(differences); n > 0 {
+		t.Errorf("%d places differ", n)
+	}
+}
+
+func healing(every time.Duration) func(int, *node.Config) {
+	return func(_ int, c *node.Config) { c.HealInterval = every }
+}
+
+// What nobody reads is healed like what everybody does: after a third of the nodes
+// died at once, every place is whole on every member that is left within two
+// intervals and a minute.
+func TestHeal_afterManyDied(t *testing.T) {
+	nodes, posts := 36, 200
+	if smaller() {
+		nodes, posts = 18, 60
+	}
+	network := shallow(t, 4, 8)
+	const every = 3 * time.Minute
+	simulate(t, nodetest.Config{Nodes: nodes, Network: network, Links: nodetest.LinksConfig{Seed: 51}, Tune: healing(every)}, func(ctx context.Context, net *nodetest.Network) {
+		rs := library(t, network, posts)
+		net.Plant(ctx, rs)
+		for _, i := range rand.New(rand.NewPCG(1, 2)).Perm(nodes)[:nodes*3/10] {
+			net.Kill(i)
+		}
+		net.Pass(2*every + time.Minute)
+		mustHold(t, net, rs)
+	})
+}
+
+// A node that joins takes its share before it answers for it, each record about once.
+func TestHeal_join(t *testing.T) {
+	network := shallow(t, 4, 8)
+	simulate(t, nodetest.Config{Nodes: 12, Network: network, Links: nodetest.LinksConfig{Seed: 52}}, func(ctx context.Context, net *nodetest.Network) {
+		rs := library(t, network, 150)
+		net.Plant(ctx, rs)
+		x := net.Start()
+		net.WaitReady()
+		net.Pass(2 * time.Minute)
+		if s := x.Status(); s.Healing.Filling || s.Healing.Compared.IsZero() || s.Healing.Taken == 0 {
+			t.Errorf("the new node's healing is %+v", s.Healing)
+		}
+		mustHold(t, net, rs)
+		entries := x.Entries()
+		if taken := x.Status().Healing.Taken; taken > int64(entries)*11/10 {
+			t.Errorf("the new node took %d records at a place to hold %d", taken, entries)
+		}
+	})
+}
+
+// Two halves of a network that could not reach each other, and both went on to post,
+// edit and delete, hold the same soon after they can: deletions win, nothing is
+// there twice.
+func TestHeal_partition(t *testing.T) {
+	network := shallow(t, 4, 8)
+	const nodes = 16
+	simulate(t, nodetest.Config{Nodes: nodes, Network: network, Links: nodetest.LinksConfig{Seed: 53}}, func(ctx context.Context, net *nodetest.Network) {
+		ctx = context.WithoutCancel(ctx) // this takes longer than others
+		s := newScribe(t, network, 1)
+		var rs []*records.Record
+		put := func(x *nodetest.Node, r, replaces *records.Record) *records.Record {
+			// A side may be short of members, so that a majority is not had.
+			_, _ = x.PublishRecord(ctx, r, replaces)
+			rs = append(rs, r)
+			return r
+		}
+		var posts []*records.Record
+		for i := range 20 {
+			posts = append(posts, put(net.Nodes[i%nodes], s.post(time.Now(), fmt.Sprint(i), "sky"), nil))
+			net.Pass(time.Second)
+		}
+		var left, right []int
+		for i := range nodes {
+			if i%2 == 0 {
+				left = append(left, i)
+			} else {
+				right = append(right, i)
+			}
+		}
+		net.Links.Partition(left, right)
+		net.Pass(5 * time.Minute)
+		for i := range 10 {
+			put(net.Nodes[0], s.post(time.Now(), fmt.Sprint("left ", i), "sky"), nil)
+			put(net.Nodes[1], s.post(time.Now(), fmt.Sprint("right ", i), "sky"), nil)
+			net.Pass(time.Second)
+		}
+		put(net.Nodes[0], s.edit(posts[3], "edited on the left"), posts[3])
+		put(net.Nodes[1], s.remove(posts[4]), posts[4])
+		edited := put(net.Nodes[0], s.edit(posts[5], "edited in vain"), posts[5])
+		put(net.Nodes[1], s.seal(records.Tombstone(edited, edited.Rev().Millis()+1), nil), posts[5])
+		net.Pass(15 * time.Minute)
+		net.Links.Heal()
+		net.Pass(10 * time.Minute)
+		mustHold(t, net, rs)
+		for _, x := range []*nodetest.Node{net.Nodes[6], net.Nodes[7]} {
+			got := texts(ctx, t, x, node.TagSource("sky"), 50)
+			slices.Sort(got)
+			if n := len(got); n != 40 || len(slices.Compact(got)) < 39 {
+				t.Errorf("node %d reads %d posts", x.Index, n)
+			}
+		}
+	})
+}
+
+// A node that was away for long brings nothing back that was deleted meanwhile.
+func TestHeal_deadStayDead(t *testing.T) {
+	network := shallow(t, 4, 8)
+	simulate(t, nodetest.Config{Nodes: 10, Network: network, Links: nodetest.LinksConfig{Seed: 54}, Tune: healing(5 * time.Minute)}, func(ctx context.Context, net *nodetest.Network) {
+		s := newScribe(t, network, 1)
+		var rs []*records.Record
+		for i := range 20 {
+			r := s.post(time.Now(), fmt.Sprint(i), "sky")
+			write(ctx, t, net.Nodes[0], r, nil)
+			rs = append(rs, r)
+			net.Pass(time.Second)
+		}
+		net.Links.Partition([]int{0, 1, 2, 3, 4, 5, 6, 7, 8}, []int{9})
+		net.Pass(5 * time.Minute)
+		for _, r := range rs[:10] {
+			gone := s.remove(r)
+			write(ctx, t, net.Nodes[1], gone, r)
+			rs = append(rs, gone)
+		}
+		net.Pass(30 * time.Minute)
+		net.Links.Heal()
+		net.Pass(15 * time.Minute)
+		mustHold(t, net, rs)
+		for _, x := range net.Nodes {
+			var shown int
+			for r, err := range x.Timeline(ctx, node.TagSource("sky"), node.Range{Limit: 50}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !r.Deleted() {
+					shown++
+				}
+			}
+			if shown != 10 {
+				t.Errorf("node %d shows %d posts, want 10", x.Index, shown)
+			}
+		}
+	})
+}
+
+// When a network grows, nodes let go of what others hold now, and of nothing else.
+func TestHeal_shed(t *testing.T) {
+	nodes := 40
+	if smaller() {
+		nodes = 24
+	}
+	network := shallow(t, 4, 8)
+	simulate(t, nodetest.Config{Nodes: 6, Network: network, Links: nodetest.LinksConfig{Seed: 55}, Tune: healing(2 * time.Minute)}, func(ctx context.Context, net *nodetest.Network) {
+		rs := library(t, network, 150)
+		net.Plant(ctx, rs)
+		before := net.Nodes[0].Status().Records
+		for len(net.Nodes) < nodes {
+			net.Start()
+			net.Pass(5 * time.Second)
+		}
+		net.WaitReady()
+		net.Settle()
+		net.Pass(20 * time.Minute)
+		mustHold(t, net, rs)
+		dropped := int64(0)
+		for _, x := range net.Nodes {
+			dropped += x.Status().Healing.Dropped
+		}
+		if after := net.Nodes[0].Status().Records; dropped == 0 || after >= before {
+			t.Errorf("%d places were dropped; node 0 holds %d records, and %d before", dropped, after, before)
+		}
+	})
+}

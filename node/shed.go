@@ -1,0 +1,140 @@
+package node
+
+import (
+	"context"
+	"crypto/sha256"
+	"slices"
+
+	"github.com/starling-social/starling/records"
+)
+
+// When a network grows, a node's region halves, and what lies in the other half is
+// no longer its to hold. It is kept until the members there show that they hold it,
+// and one bit more than the region is kept always, because neighbours need not agree
+// on how large it is. So a network that grows and shrinks by a few nodes moves
+// nothing.
+
+const shedBatch = 64 // places whose members are asked at once
+
+// shed drops what others hold now. It goes through the store once after our region
+// has become smaller, and again as long as something is left that the members there
+// do not hold yet; these are given it.
+func (n *Node) shed(ctx context.Context) {
+	bits := n.dht.Prefix()
+	if n.healer.shedTo(bits) {
+		return
+	}
+	self := sha256.Sum256([]byte(n.host.ID()))
+	var places []records.Place
+	var last records.Coordinate
+	complete := true
+	for e, err := range n.store.Entries(records.Coordinate{}, end()) {
+		if err != nil {
+			n.log.Warn("look for what is no longer ours", "err", err)
+			return
+		}
+		if e.Coordinate == last || sharedBits(self, e.Coordinate) >= bits-1 || n.copies.keeps(e.Place) {
+			continue
+		}
+		last = e.Coordinate
+		if places = append(places, e.Place); len(places) == shedBatch {
+			complete = n.handOver(ctx, places) && complete
+			places = places[:0]
+		}
+	}
+	complete = n.handOver(ctx, places) && complete
+	if complete && ctx.Err() == nil && n.dht.Prefix() == bits {
+		n.healer.shedDone(bits)
+	}
+}
+
+func end() (c records.Coordinate) {
+	for i := range c {
+		c[i] = 0xff
+	}
+	return c
+}
+
+// shedTo tells whether everything outside of a region of so many bits has been shed.
+func (h *healer) shedTo(bits int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.shed = min(h.shed, bits) // of what came back when the region grew nothing is known
+	return h.shed == bits || bits < 2
+}
+
+func (h *healer) shedDone(bits int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.shed = bits
+}
+
+// handOver drops those of places whose members hold all that we do, gives the members
+// of the others what they showed to lack, and tells whether all could be dropped.
+func (n *Node) handOver(ctx context.Context, places []records.Place) bool {
+	if len(places) == 0 {
+		return true
+	}
+	queries := make([]records.Query, len(places))
+	for i, p := range places {
+		queries[i] = records.Query{Place: p, Before: records.Newest, Limit: n.config.Network.Capacity(p)}
+	}
+	readings := n.readings(ctx, queries)
+	own := make([]records.Bucket, len(places))
+	for i, r := range readings {
+		b, err := n.store.Bucket(queries[i])
+		if err != nil || slices.Contains(r.members, n.host.ID()) {
+			r.members = nil // damaged, or ours after all
+			continue
+		}
+		own[i] = b
+		r.holding(n.host.ID(), b)
+	}
+	n.ask(ctx, readings)
+	var held []records.Place
+	for i, r := range readings {
+		if n.heldThere(r, own[i]) {
+			held = append(held, places[i])
+		} else if len(r.members) > 0 {
+			n.repair(ctx, r, r.union())
+		}
+	}
+	if len(held) > 0 {
+		if err := n.store.Drop(ctx, held); err != nil {
+			n.log.Warn("drop what others hold now", "places", len(held), "err", err)
+			return false
+		}
+		n.healer.dropped(len(held))
+		n.log.Info("handed over", "places", len(held))
+	}
+	return len(held) == len(places)
+}
+
+// heldThere tells whether a majority of the members of a place, and no fewer than
+// make a neighbourhood, hold all that we do; and whether nothing is on its way down
+// from here.
+func (n *Node) heldThere(r *reading, own records.Bucket) bool {
+	if len(r.members) == 0 {
+		return false
+	}
+	for _, w := range own.Witnesses {
+		if witnessOf(own, own.Place.ChildFor(w)) != w {
+			return false
+		}
+	}
+	hold := 0
+	for _, m := range r.members {
+		full, shown := r.full[m]
+		claimed, told := r.prints[m]
+		if shown && len(lacking(full, own)) == 0 || told && claimed.Fingerprint == own.Fingerprint {
+			hold++
+		}
+	}
+	return hold >= max(majority(len(r.members)), min(len(r.members), n.config.Network.Params.Neighbourhood))
+}
+
+func (h *healer) dropped(places int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.status.Dropped += int64(places)
+}
