@@ -48,9 +48,9 @@ func healing(every time.Duration) func(int, *node.Config) {
 // died at once, every place is whole on every member that is left within two
 // intervals and a minute.
 func TestHeal_afterManyDied(t *testing.T) {
-	nodes, posts := 36, 200
+	nodes, posts := 24, 100
 	if smaller() {
-		nodes, posts = 18, 60
+		nodes, posts = 14, 40
 	}
 	network := shallow(t, 4, 8)
 	const every = 3 * time.Minute
@@ -90,7 +90,7 @@ func TestHeal_join(t *testing.T) {
 // there twice.
 func TestHeal_partition(t *testing.T) {
 	network := shallow(t, 4, 8)
-	const nodes = 16
+	const nodes = 10
 	simulate(t, nodetest.Config{Nodes: nodes, Network: network, Links: nodetest.LinksConfig{Seed: 53}}, func(ctx context.Context, net *nodetest.Network) {
 		ctx = context.WithoutCancel(ctx) // this takes longer than others
 		s := newScribe(t, network, 1)
@@ -125,7 +125,7 @@ func TestHeal_partition(t *testing.T) {
 		put(net.Nodes[1], s.remove(posts[4]), posts[4])
 		edited := put(net.Nodes[0], s.edit(posts[5], "edited in vain"), posts[5])
 		put(net.Nodes[1], s.seal(records.Tombstone(edited, edited.Rev().Millis()+1), nil), posts[5])
-		net.Pass(15 * time.Minute)
+		net.Pass(2 * time.Minute)
 		net.Links.Heal()
 		net.Pass(10 * time.Minute)
 		mustHold(t, net, rs)
@@ -142,7 +142,7 @@ func TestHeal_partition(t *testing.T) {
 // A node that was away for long brings nothing back that was deleted meanwhile.
 func TestHeal_deadStayDead(t *testing.T) {
 	network := shallow(t, 4, 8)
-	simulate(t, nodetest.Config{Nodes: 10, Network: network, Links: nodetest.LinksConfig{Seed: 54}, Tune: healing(5 * time.Minute)}, func(ctx context.Context, net *nodetest.Network) {
+	simulate(t, nodetest.Config{Nodes: 7, Network: network, Links: nodetest.LinksConfig{Seed: 54}, Tune: healing(5 * time.Minute)}, func(ctx context.Context, net *nodetest.Network) {
 		s := newScribe(t, network, 1)
 		var rs []*records.Record
 		for i := range 20 {
@@ -151,16 +151,16 @@ func TestHeal_deadStayDead(t *testing.T) {
 			rs = append(rs, r)
 			net.Pass(time.Second)
 		}
-		net.Links.Partition([]int{0, 1, 2, 3, 4, 5, 6, 7, 8}, []int{9})
+		net.Links.Partition([]int{0, 1, 2, 3, 4, 5}, []int{6})
 		net.Pass(5 * time.Minute)
 		for _, r := range rs[:10] {
 			gone := s.remove(r)
 			write(ctx, t, net.Nodes[1], gone, r)
 			rs = append(rs, gone)
 		}
-		net.Pass(30 * time.Minute)
+		net.Pass(10 * time.Minute)
 		net.Links.Heal()
-		net.Pass(15 * time.Minute)
+		net.Pass(12 * time.Minute)
 		mustHold(t, net, rs)
 		for _, x := range net.Nodes {
 			var shown int
@@ -181,9 +181,9 @@ func TestHeal_deadStayDead(t *testing.T) {
 
 // When a network grows, nodes let go of what others hold now, and of nothing else.
 func TestHeal_shed(t *testing.T) {
-	nodes := 40
+	nodes := 24
 	if smaller() {
-		nodes = 24
+		nodes = 18
 	}
 	network := shallow(t, 4, 8)
 	simulate(t, nodetest.Config{Nodes: 6, Network: network, Links: nodetest.LinksConfig{Seed: 55}, Tune: healing(2 * time.Minute)}, func(ctx context.Context, net *nodetest.Network) {
@@ -196,7 +196,7 @@ func TestHeal_shed(t *testing.T) {
 		}
 		net.WaitReady()
 		net.Settle()
-		net.Pass(20 * time.Minute)
+		net.Pass(12 * time.Minute)
 		mustHold(t, net, rs)
 		dropped := int64(0)
 		for _, x := range net.Nodes {
