@@ -22,16 +22,16 @@ type Status struct {
 	Network    string // the name as given
 	NetworkID  string // as on the wire
 	Ready      bool
-	Peers      int           // connected
-	Prefix     int           // bits of coordinate that our neighbourhood shares
-	Members    int           // of our neighbourhood that we know, ourselves included
-	Size       float64       // nodes in the network, estimated
-	Records    int64         // in the store
-	StoreBytes int64         // that they take
-	Cached     int           // hot places of which we keep copies for others
-	CachedSize int64         // bytes of the records in them
-	Hot        int           // places of our neighbourhood that many read
-	Copies     int           // copies of those that other nodes keep, as far as they told us
+	Peers      int     // connected
+	Prefix     int     // bits of coordinate that our neighbourhood shares
+	Members    int     // of our neighbourhood that we know, ourselves included
+	Size       float64 // nodes in the network, estimated
+	Records    int64   // in the store
+	StoreBytes int64   // that they take
+	Cached     int     // hot places of which we keep copies for others
+	CachedSize int64   // bytes of the records in them
+	Hot        int     // places of our neighbourhood that many read
+	Copies     int     // copies of those that other nodes keep, as far as they told us
 	Healing    Healing
 	Heard      uint64        // posts that others announced and we heard by gossip
 	Uptime     time.Duration // since New

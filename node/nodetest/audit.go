@@ -1,7 +1,9 @@
 package nodetest
 
 import (
+	"context"
 	"fmt"
+	"slices"
 
 	"github.com/starling-social/starling/records"
 )
@@ -43,11 +45,7 @@ func (n *Network) Audit(rs []*records.Record) (differences []string) {
 func (x *Node) states(t T, roots map[records.Place]bool, places map[records.Coordinate]records.Place) map[records.Coordinate]records.Fingerprint {
 	t.Helper()
 	held := map[records.Coordinate]records.Fingerprint{}
-	var last records.Coordinate
-	for i := range last {
-		last[i] = 0xff
-	}
-	for e, err := range x.store.Entries(records.Coordinate{}, last) {
+	for e, err := range x.store.Entries(records.Coordinate{}, lastCoordinate()) {
 		if err != nil {
 			t.Fatalf("entries of node %d: %v", x.Index, err)
 		}
@@ -70,3 +68,25 @@ func (n *Network) OnTheWay() (sum int) {
 // Entries is how many entries the node's store holds: a record at each place where
 // it counts.
 func (x *Node) Entries() int { return int(x.store.Stats().Entries) }
+
+// Lose takes all that the node holds of a tree out of its store, as a disk may, and
+// returns how many places that were.
+func (x *Node) Lose(ctx context.Context, root records.Place) (int, error) {
+	var lost []records.Place
+	for e, err := range x.store.Entries(records.Coordinate{}, lastCoordinate()) {
+		if err != nil {
+			return 0, err
+		}
+		if e.Place.Root() == root && !slices.Contains(lost, e.Place) {
+			lost = append(lost, e.Place)
+		}
+	}
+	return len(lost), x.store.Drop(ctx, lost)
+}
+
+func lastCoordinate() (c records.Coordinate) {
+	for i := range c {
+		c[i] = 0xff
+	}
+	return c
+}

@@ -50,7 +50,7 @@ func (d *DHT) Members(ctx context.Context, c records.Coordinate) (Neighbourhood,
 }
 
 func (d *DHT) members(ctx context.Context, w *wire, c records.Coordinate) (Neighbourhood, error) {
-	bits := d.Prefix()
+	bits, most := d.Prefix(), maxPrefix
 	for turn := 1; ; turn++ {
 		s, err := d.surveys.get(ctx, c, bits, func(ctx context.Context, r region) (*survey, error) {
 			return d.survey(ctx, w, r)
@@ -61,7 +61,10 @@ func (d *DHT) members(ctx context.Context, w *wire, c records.Coordinate) (Neigh
 		if err != nil {
 			return Neighbourhood{}, err
 		}
-		bits = d.agreedBits(ctx, s, c)
+		bits = min(d.agreedBits(ctx, s, c), most)
+		if bits < s.region.bits {
+			most = bits // deeper there are too few, however many are in all of it
+		}
 		covered := bits == s.region.bits || bits > s.region.bits && s.complete
 		if covered || turn == maxSurveyTurns {
 			return d.neighbourhood(s, c, max(bits, s.region.bits)), nil
