@@ -65,7 +65,7 @@ func TestCarry_writerKilled(t *testing.T) {
 			}
 		}
 		t.Logf("%d records were on their way down, %d posts of the dead arrived", net.OnTheWay(), len(rs)-9)
-		net.Pass(4 * time.Minute)
+		net.Pass(12 * time.Minute) // healing displaces too, and what cannot be carried is tried again after minutes
 		checkTree(t, net, rs)
 		for _, x := range net.Running() {
 			if got := texts(ctx, t, x, sky, 50); len(got) != len(rs) {

@@ -33,7 +33,7 @@ func (n *Node) shed(ctx context.Context) {
 			n.log.Warn("look for what is no longer ours", "err", err)
 			return
 		}
-		if e.Coordinate == last || sharedBits(self, e.Coordinate) >= bits-1 || n.copies.keeps(e.Place) {
+		if e.Coordinate == last || sharedBits(self, e.Coordinate) >= bits-1 || n.copies.keeps(e.Place) || n.cache.keeps(e.Place) {
 			continue
 		}
 		last = e.Coordinate
