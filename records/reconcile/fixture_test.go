@@ -89,6 +89,7 @@ type talk struct {
 	sent     int // bytes of messages
 	received int // bytes of answers
 	largest  int // message or answer
+	told     int // differences at a time, at most
 }
 
 // errEndless is a conversation that goes on and on.
@@ -103,6 +104,7 @@ func converse(s *reconcile.Session, peer func(message []byte) []byte, most int) 
 			return t, err
 		}
 		t.found = append(t.found, found...)
+		t.told = max(t.told, len(found))
 		answer = nil
 		if message == nil {
 			continue

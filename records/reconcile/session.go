@@ -54,6 +54,10 @@ const (
 // 70,000 ranges of no use but to fill it. What is beyond is compared anew.
 const maxOpen = 1 << 15
 
+// maxOffered is how many of our elements one step goes through where theirs are
+// known: who has nothing is not told of a million at once.
+const maxOffered = 1 << 12
+
 // NewSession begins a conversation about the elements from one bound to another.
 // The salt is drawn at random by the caller, for this session alone.
 func NewSession(set Set, salt Salt, from, to Bound, limits Limits) *Session {
@@ -114,7 +118,7 @@ func (s *Session) offer() (found []Difference, err error) {
 	var left []task
 	items := 0
 	for _, t := range s.open {
-		for t.todo == offering && items < s.limits.Items && t.from < t.to {
+		for t.todo == offering && items < min(s.limits.Items, maxOffered) && t.from < t.to {
 			elements, err := s.set.List(t.from, t.to, most)
 			if err != nil {
 				return nil, err
