@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/starling-social/starling/scripts/internal/campaign"
 )
@@ -17,7 +18,7 @@ func main() {
 	campaign.Main("timelines", o.run, func(f *flag.FlagSet) {
 		f.StringVar(&o.corpus, "corpus", os.Getenv("STARLING_CORPUS"), "a `file` of posts, one JSON object a line, perhaps gzipped, to read from end to end")
 		f.StringVar(&o.plots, "plots", "", "write the plots into this `directory`")
-		f.StringVar(&o.only, "only", "", "run this `part` alone: rows, bursts, density, busiest, storm or corpus; the bars of the others are not set")
+		f.StringVar(&o.only, "only", "", "run these `parts` alone, separated by commas: rows, bursts, density, storm, busiest, corpus; the bars of the others are not set")
 	})
 }
 
@@ -46,7 +47,7 @@ func (o *options) run(ctx context.Context, c *campaign.Campaign) error {
 	}
 	for _, parts := range networks {
 		if o.only != "" {
-			parts = slices.DeleteFunc(parts, func(p part) bool { return p.name != o.only })
+			parts = slices.DeleteFunc(parts, func(p part) bool { return !slices.Contains(strings.Split(o.only, ","), p.name) })
 		}
 		if len(parts) == 0 {
 			continue

@@ -239,10 +239,10 @@ func (sc *scene) survey(ctx context.Context, name string, pages []page, guests i
 		if mine[i], err = twice(func() (sighting, error) { return ours(ctx, nodes[i], pages[i]) }); err != nil || i >= guests {
 			return err
 		}
-		if trusting[i], err = sc.invite(ctx, i, 1, pages[i]); err != nil {
+		if trusting[i], err = sc.invite(ctx, 1, pages[i]); err != nil {
 			return err
 		}
-		careful[i], err = sc.invite(ctx, i, asked, pages[i])
+		careful[i], err = sc.invite(ctx, asked, pages[i])
 		return err
 	})
 	st.cold, st.warm = split(mine)
@@ -254,19 +254,14 @@ func (sc *scene) survey(ctx context.Context, name string, pages []page, guests i
 	return st, nil
 }
 
-// invite has the i-th reader of the baseline that asks so many members read a page
-// twice. They stay from one study to the next: what they read is elsewhere each
-// time, and that they know the nodes already does them no harm.
-func (sc *scene) invite(ctx context.Context, i, ask int, p page) ([2]sighting, error) {
-	seat := [2]int{i, ask}
-	g, seated := sc.seated(seat)
-	if !seated {
-		var err error
-		if g, err = sc.guest(ctx, ask, min(ask, askedFull)); err != nil {
-			return [2]sighting{}, err
-		}
-		sc.seatAt(seat, g)
+// invite has a reader of the baseline come, read a page twice and leave: one who
+// stayed would know the nodes from the study before, and ours do not.
+func (sc *scene) invite(ctx context.Context, ask int, p page) ([2]sighting, error) {
+	g, err := sc.guest(ctx, ask, min(ask, askedFull))
+	if err != nil {
+		return [2]sighting{}, err
 	}
+	defer g.leave()
 	return twice(func() (sighting, error) { return theirs(ctx, g, p) })
 }
 

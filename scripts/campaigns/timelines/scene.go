@@ -41,7 +41,6 @@ type scene struct {
 	mu    sync.Mutex            // protects all below
 	keys  *rand.ChaCha8         // of hosts
 	hosts int                   // of the baseline, so far
-	seats map[[2]int]*guest     // readers of the baseline, by number and by how many members they ask
 	asked map[records.Place]int // how often members were asked about a place, while it is not nil
 	puts  func(member int, puts []records.Put, outcomes []records.Outcome)
 }
@@ -58,7 +57,7 @@ func stage(c *campaign.Campaign, s *campaign.Simulation, nodes int) (*scene, err
 	}
 	present := monthBegan.Add(10*day + time.Duration(c.Rand.Int64N(int64(17*day))))
 	sc := &scene{
-		Campaign: c, network: network, seats: map[[2]int]*guest{},
+		Campaign: c, network: network,
 		keys: rand.NewChaCha8([32]byte{byte(c.Seed), byte(c.Seed >> 8), byte(c.Seed >> 16), byte(c.Seed >> 24)}),
 	}
 	sc.leap(time.Until(present))
@@ -73,11 +72,6 @@ func stage(c *campaign.Campaign, s *campaign.Simulation, nodes int) (*scene, err
 				c.Bootstrap = sc.bootstrap()
 			}
 		},
-	})
-	s.Cleanup(func() {
-		for _, g := range sc.seats {
-			g.leave()
-		}
 	})
 	sc.net.Settle()
 	return sc, nil
@@ -140,19 +134,6 @@ func (sc *scene) guest(ctx context.Context, ask, full int) (*guest, error) {
 		return nil, errors.Join(err, host.Close())
 	}
 	return g, nil
-}
-
-func (sc *scene) seated(at [2]int) (g *guest, ok bool) {
-	sc.mu.Lock()
-	defer sc.mu.Unlock()
-	g, ok = sc.seats[at]
-	return g, ok
-}
-
-func (sc *scene) seatAt(at [2]int, g *guest) {
-	sc.mu.Lock()
-	defer sc.mu.Unlock()
-	sc.seats[at] = g
 }
 
 // seat is a new host of the baseline.
