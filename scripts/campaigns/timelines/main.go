@@ -18,15 +18,16 @@ func main() {
 	campaign.Main("timelines", o.run, func(f *flag.FlagSet) {
 		f.StringVar(&o.corpus, "corpus", os.Getenv("STARLING_CORPUS"), "a `file` of posts, one JSON object a line, perhaps gzipped, to read from end to end")
 		f.StringVar(&o.plots, "plots", "", "write the plots into this `directory`")
-		f.StringVar(&o.only, "only", "", "run these `parts` alone, separated by commas: rows, bursts, density, storm, busiest, corpus; the bars of the others are not set")
+		f.StringVar(&o.only, "only", "", "run these `parts` alone, separated by commas: rows, home, bursts, density, storm, busiest, corpus; the bars of the others are not set")
 	})
 }
 
 type options struct{ corpus, plots, only string }
 
-// memory is how much the campaign may take before the collector works harder; a
-// hundred thousand records on 25 members each take some five gigabytes.
-const memory = 8 << 30
+// memory is how much the campaign may take before the collector works harder. Of
+// what it needs at once, about seven gigabytes, 200 nodes with their connections are
+// half, and a hundred thousand records on 25 members each two and a half.
+const memory = 12 << 30
 
 // A part is some of the campaign.
 type part struct {
@@ -39,7 +40,7 @@ type part struct {
 func (o *options) run(ctx context.Context, c *campaign.Campaign) error {
 	debug.SetMemoryLimit(memory)
 	networks := [][]part{
-		{{"rows", quietAndBusy}, {"bursts", bursts}, {"density", o.density}, {"storm", writing}},
+		{{"rows", quietAndBusy}, {"home", home}, {"bursts", bursts}, {"density", o.density}, {"storm", writing}},
 		{{"busiest", busiest}, {"corpus", o.endToEnd}},
 	}
 	if c.Quick {

@@ -38,7 +38,7 @@ func (sc *scene) read(ctx context.Context, rows []row) error {
 
 // quietAndBusy are all rows but the busiest.
 func quietAndBusy(ctx context.Context, sc *scene) error {
-	planted, err := sc.plant(ctx, append(sc.crowds(), sc.persons()...))
+	planted, err := sc.plant(ctx, sc.crowds())
 	if err != nil {
 		return err
 	}
@@ -53,22 +53,31 @@ func quietAndBusy(ctx context.Context, sc *scene) error {
 	}{{"10 a day", "ten"}, {"30 a day", "thirty"}, {"100 a day", "hundred"}} {
 		rows = append(rows, sc.steadyRows(t.name, of(t.tag))...)
 	}
-	var home []timeline
-	for i := range people {
-		home = append(home, planted[records.UserPlace(author(firstPerson+i).User())])
-	}
-	// The baseline needs hundreds of searches one after the other: one tells enough.
-	rows = append(rows, row{"home feed of 100 people", sc.newest(home...), sc.Size(1, 0), homely})
-	if err := sc.read(ctx, rows); err != nil {
+	return sc.read(ctx, rows)
+}
+
+// home is the feed of many people: asked for by name, and by who follows them.
+func home(ctx context.Context, sc *scene) error {
+	planted, err := sc.plant(ctx, sc.persons())
+	if err != nil {
 		return err
 	}
-	return sc.atHome(ctx, pageOf(records.Position{}, home...))
+	var all []timeline
+	for i := range sc.people() {
+		all = append(all, planted[records.UserPlace(author(firstPerson+i).User())])
+	}
+	// The baseline needs hundreds of searches one after the other: one tells enough.
+	feed := row{fmt.Sprintf("home feed of %d people", sc.people()), sc.newest(all...), sc.Size(1, 0), homely}
+	if err := sc.read(ctx, []row{feed}); err != nil {
+		return err
+	}
+	return sc.atHome(ctx, pageOf(records.Position{}, all...))
 }
 
 // atHome has nodes follow all of a page's timelines and read them when they have
 // copies.
 func (sc *scene) atHome(ctx context.Context, p page) error {
-	nodes, err := sc.newcomers(ctx, sc.Size(10, 2))
+	nodes, err := sc.newcomers(ctx, sc.Size(5, 2))
 	if err != nil {
 		return err
 	}
@@ -89,7 +98,7 @@ func (sc *scene) atHome(ctx context.Context, p page) error {
 			}
 			st.warm = append(st.warm, s)
 		}
-		sc.net.Pass(2 * time.Minute)
+		sc.net.Pass(settling)
 	}
 	sc.report(fresh)
 	sc.report(kept)
@@ -151,7 +160,7 @@ func (sc *scene) steadyRows(name string, t timeline) []row {
 }
 
 // people is how many a home feed follows.
-const people = 100
+func (sc *scene) people() int { return sc.Size(100, 30) }
 
 // firstPerson is the author's number of the first of them; those who write in
 // hashtags are others.
@@ -182,7 +191,7 @@ func (sc *scene) crowds() (out []draft) {
 // evenly by order of magnitude; each with at most some hundred posts.
 func (sc *scene) persons() (out []draft) {
 	now := sc.now()
-	for i := range people {
+	for i := range sc.people() {
 		perDay := 0.01 * math.Pow(3000, sc.Rand.Float64())
 		long := min(400, float64(sc.Size(100, 40))/perDay)
 		times := steady(sc.Rand, perDay, now.Add(-time.Duration(long*float64(day))), now)

@@ -76,7 +76,7 @@ func writing(ctx context.Context, sc *scene) error {
 	root := records.TagPlace(storm)
 	borne := burden{map[stream]map[records.ID]bool{}, map[int]map[int]int{}}
 	sc.watchPuts(borne.note)
-	minutes, writers := sc.Size(5, 1), sc.Size(100, 20)
+	minutes, writers := sc.Size(5, 1), sc.Size(100, 12)
 	published, failed, err := sc.storm(ctx, sc.net.Nodes[:writers], minutes*perWriter)
 	if err != nil {
 		return err
