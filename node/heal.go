@@ -59,11 +59,14 @@ type healer struct {
 // noRegion is more bits than a coordinate has.
 const noRegion = 8*len(records.Coordinate{}) + 1
 
-func newHealer() *healer {
+// newHealer is that of a node which holds something for others, or of one that does
+// not and has nothing to fill.
+func newHealer(holds bool) *healer {
 	return &healer{
 		moved: make(chan struct{}, 1), doubt: make(chan struct{}, 1),
 		compared: map[peer.ID]time.Time{}, complete: map[peer.ID]bool{},
 		unfinished: map[peer.ID]reconcile.Bound{}, doubted: map[peer.ID]bool{}, bits: noRegion,
+		status: Healing{Filling: holds},
 	}
 }
 
@@ -341,11 +344,15 @@ func (s *comparison) give(ctx context.Context, differences []reconcile.Differenc
 var errNotFilled = &exchange.Refusal{Code: exchange.Busy, Sentence: "what this place holds is still being gathered here; ask another member"}
 
 // answersFor tells whether a node may be asked about a place: not while it is still
-// filling that part of its region.
+// filling that part of its region, unless there is nobody to fill it from.
 func (n *Node) answersFor(p records.Place) error {
 	at := p.Coordinate()
-	if n.config.Client || !n.dht.Holds(at) || n.healer.answers(sharedBits(sha256.Sum256([]byte(n.host.ID())), at)) {
+	switch {
+	case n.config.Client, !n.dht.Holds(at):
 		return nil
+	case n.healer.answers(sharedBits(sha256.Sum256([]byte(n.host.ID())), at)), len(n.dht.Neighbours()) == 0:
+		return nil
+	default:
+		return errNotFilled
 	}
-	return errNotFilled
 }

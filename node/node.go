@@ -67,7 +67,7 @@ func New(c Config) (*Node, error) {
 		config: c, log: c.Log, started: c.Now(), stopped: make(chan struct{}), moved: make(chan struct{}, 1),
 		door: records.NewDoor(c.Network, c.DoorSize), tree: newTree(c.Network), copies: newCopies(), cache: newCache(c.Cache),
 		fetching: semaphore.NewWeighted(maxFetches), repairs: newRepairs(c.MendRate),
-		healer: newHealer(),
+		healer: newHealer(!c.Client),
 	}
 	n.hearing = newHearing(n)
 	if err := n.assemble(); err != nil {

@@ -40,13 +40,25 @@ func (a *app) status(s api.Status) error {
 	return a.out.line(`node      %s, %s for %s
 network   %s (%s), about %.0f nodes, %d of them connected
 keeps     %d records in %s, with %d others of its neighbourhood (%d bits)
+healing   %s
 copies    of %d places that many read, %s; of %d such places kept here, %d copies by others
 user      %s
 version   %s`,
 		s.PeerID, state, time.Duration(s.Uptime)*time.Second,
 		s.Network, s.NetworkID, s.Size, s.Peers,
-		s.Records, size(s.StoreBytes), s.Members-1, s.Prefix,
+		s.Records, size(s.StoreBytes), s.Members-1, s.Prefix, healing(s.Healing),
 		s.Cached, size(s.CacheBytes), s.Hot, s.Copies, s.User, s.Version)
+}
+
+func healing(h api.Healing) string {
+	state := "not compared with anybody yet"
+	switch {
+	case h.Filling:
+		state = "gathering what is to be held here"
+	case h.Compared != nil:
+		state = fmt.Sprintf("compared with a neighbour %s ago", time.Since(*h.Compared).Round(time.Second))
+	}
+	return fmt.Sprintf("%s; %d records taken, %d given, %d places handed over", state, h.Taken, h.Given, h.Dropped)
 }
 
 func size(bytes int64) string {

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"time"
+
 	"github.com/starling-social/starling/node"
 	"github.com/starling-social/starling/records"
 )
@@ -86,6 +88,7 @@ type Status struct {
 	Size       float64 `json:"size"`    // nodes in the network, estimated
 	Records    int64   `json:"records"`
 	StoreBytes int64   `json:"store_bytes"`
+	Healing    Healing `json:"healing"`
 	Cached     int     `json:"cached"`       // hot places of which the node keeps copies for others
 	CacheBytes int64   `json:"cached_bytes"` // of the records in them
 	Hot        int     `json:"hot"`          // places of the neighbourhood that many read
@@ -158,7 +161,7 @@ func statusOf(s node.Status, me records.User) Status {
 	return Status{
 		PeerID: s.PeerID.String(), User: me.String(), Network: s.Network, NetworkID: s.NetworkID, Ready: s.Ready,
 		Peers: s.Peers, Prefix: s.Prefix, Members: s.Members, Size: s.Size,
-		Records: s.Records, StoreBytes: s.StoreBytes, Cached: s.Cached, CacheBytes: s.CachedSize, Hot: s.Hot, Copies: s.Copies,
+		Records: s.Records, StoreBytes: s.StoreBytes, Healing: healingOf(s.Healing), Cached: s.Cached, CacheBytes: s.CachedSize, Hot: s.Hot, Copies: s.Copies,
 		Uptime: int64(s.Uptime.Seconds()), Version: node.Version,
 	}
 }
@@ -172,6 +175,23 @@ func peerOf(p node.Peer) Peer {
 	if p.RTT > 0 {
 		ms := float64(p.RTT.Microseconds()) / 1000
 		out.RTT = &ms
+	}
+	return out
+}
+
+// Healing is how well what the node holds is known to be what its neighbours hold.
+type Healing struct {
+	Filling  bool       `json:"filling"`  // it does not answer yet for all that is its to hold
+	Compared *time.Time `json:"compared"` // when last with a neighbour, to the end; null: never
+	Taken    int64      `json:"taken"`    // records that it lacked, since it started
+	Given    int64      `json:"given"`    // records that neighbours lacked
+	Dropped  int64      `json:"dropped"`  // places that are others' to hold now
+}
+
+func healingOf(h node.Healing) Healing {
+	out := Healing{Filling: h.Filling, Taken: h.Taken, Given: h.Given, Dropped: h.Dropped}
+	if !h.Compared.IsZero() {
+		out.Compared = &h.Compared
 	}
 	return out
 }
