@@ -16,7 +16,7 @@ import (
 // second, for the plots.
 func (o *options) density(ctx context.Context, sc *scene) error {
 	perDay := []float64{0.1, 1, 10, 100, 1000, 10_000, 86_400}
-	if sc.Quick {
+	if sc.Quick && o.plots == "" {
 		perDay = []float64{1, 10_000}
 	}
 	var drafts []draft
