@@ -29,43 +29,6 @@ func monthStart(t time.Time) time.Time {
 	return time.Unix(0, 0).Add(t.Sub(time.Unix(0, 0)).Truncate(month))
 }
 
-// What a writer makes of nine members, three of whom lie, are silent or say that they
-// are no members.
-func TestDescent_step(t *testing.T) {
-	network := shallow(t, 5, 4)
-	r := newScribe(t, network, 1).post(time.Now(), "x", "sky")
-	root := records.TagPlace("sky")
-	here, deepest := root.At(records.LevelMonth, r), root.At(1000, r)
-	const down, again, rest = "down", "again", "rest"
-	for _, c := range []struct {
-		name                                 string
-		at                                   records.Place
-		members, stored, below, lost, before int
-		want                                 string
-	}{
-		{"three say below of what belongs here", here, 9, 6, 3, 0, 0, rest},
-		{"three say stored of what belongs below", here, 9, 3, 6, 0, 0, down},
-		{"three say that they are no members", here, 6, 6, 0, 3, 0, rest},
-		{"three are silent", here, 9, 6, 0, 3, 0, rest},
-		{"three say below, three are silent", here, 9, 3, 3, 3, 0, again},
-		{"and are still silent", here, 9, 3, 3, 3, 3, down}, // it stays where it is stored, and nothing is remembered
-		{"three say stored, the others are silent", here, 9, 3, 0, 6, 3, rest},
-		{"all say below where nothing can be", deepest, 9, 0, 9, 0, 0, rest},
-	} {
-		at, done := node.Step(c.at, r, c.members, c.stored, c.below, c.lost, c.before)
-		got := rest
-		switch {
-		case at != c.at:
-			got = down
-		case !done:
-			got = again
-		}
-		if got != c.want {
-			t.Errorf("%s: %s, want %s", c.name, got, c.want)
-		}
-	}
-}
-
 // A third of the members say that a month ends before all that anybody writes. A
 // writer who believed them would put its next posts below, where nobody looks.
 func TestBelief_lowBound(t *testing.T) {

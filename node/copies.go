@@ -28,7 +28,9 @@ import (
 //     whole has room where the members have none: only below places that are
 //     known whole is it certain that everything went as far as it should.
 //
-// So what no way told us of, though they were open, is hidden for at most freshFor.
+// So what no way told us of, though they were open, is hidden for at most freshFor:
+// posts dated back, which are not announced with their hashtags, and what a majority
+// took but none of those whom we hear.
 //
 // Whoever reads takes, of a place that keeps tells of, the store's answer as that
 // of one more member, which needs no others if it is fresh. After it compared the
@@ -77,6 +79,13 @@ func (c *copies) fresh(ctx context.Context, p records.Place, now time.Time) bool
 		_, whole = c.whole(up)
 	}
 	return whole && now.Sub(asked) < freshFor
+}
+
+// knows tells whether the copy of a place was compared before, however long ago.
+func (c *copies) knows(p records.Place) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.compared.Contains(p)
 }
 
 // whole is when the copy of p was last compared, if that was since p is heard.

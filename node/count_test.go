@@ -194,35 +194,3 @@ func TestOffer_parentsLearn(t *testing.T) {
 		checkTree(t, net, []*records.Record{r})
 	})
 }
-
-// When a place is used for the first time the members of its parent lie. Later
-// nodes die, and their neighbours offer what they hold again.
-func TestOffer_whenNeighboursChange(t *testing.T) {
-	network := shallow(t, 4, 3)
-	simulate(t, crowd(network, 0, 53), func(ctx context.Context, net *nodetest.Network) {
-		for _, x := range net.Nodes {
-			x.Lie(func(truth node.ServedStore) node.ServedStore { return forgetful{truth} })
-		}
-		s, sky := newScribe(t, network, 1), node.TagSource("sky")
-		write(ctx, t, net.Nodes[0], s.post(time.Now().AddDate(0, -3, 0), "lost and found", "sky"), nil)
-		net.Pass(90 * time.Second) // what was used is offered, and forgotten
-		for _, x := range net.Nodes {
-			x.Lie(nil)
-		}
-		if got := texts(ctx, t, net.Nodes[1], sky, 50); len(got) != 0 {
-			t.Fatalf("node 1 reads %q of what nobody witnesses", got)
-		}
-		ring := net.Third() // the first and the last on the ring hold different places
-		net.Kill(ring[0].Index)
-		net.Kill(ring[len(ring)-1].Index)
-		for _, x := range net.Running() { // they notice, because it does not answer
-			publish(ctx, t, x, node.Draft{Text: "hello"})
-		}
-		net.Pass(3 * time.Minute)
-		for _, x := range net.Running()[:4] {
-			if got := texts(ctx, t, x, sky, 50); !slices.Equal(got, []string{"lost and found"}) {
-				t.Errorf("node %d reads %q", x.Index, got)
-			}
-		}
-	})
-}

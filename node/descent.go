@@ -83,7 +83,7 @@ func (d *descent) learn(t tally) {
 	child := d.at.ChildFor(d.record)
 	need := majority(t.members)
 	switch {
-	case t.stored < need && t.below < need && t.lost > 0 && d.again < maxAgain:
+	case t.stored+t.below < need && t.lost > 0 && d.again < maxAgain:
 		d.again++ // the members are others now: find them
 	case t.stored >= need, child == d.at, t.stored+t.below < need:
 		d.done = true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -18,7 +19,7 @@ import (
 // hearing hears what arrives in the followed trees, as long as the node runs: the
 // hashtags by gossip, users and mentions by streams from members of their roots
 // (ears.go). What arrives is merged into the copies first and then told to those
-// who watch at home. Now and then the newest page of each is compared.
+// who watch at home. Now and then the newest page of all of it is compared.
 type hearing struct {
 	node     *Node
 	arrived  chan records.Put // the place is a followed root
@@ -43,11 +44,12 @@ type way struct {
 }
 
 const (
-	hearQueue  = 1024 // arrivals that wait to be kept: beyond them gossip and members count what we miss
-	hearBatch  = 256  // kept at once, with one wait for the disk for each level
-	comparing  = 4    // trees compared at once
-	compareMin = freshFor / 2
-	compareMax = freshFor * 4 / 5
+	hearQueue   = 1024 // arrivals that wait to be kept: beyond them gossip and members count what we miss
+	hearBatch   = 256  // kept at once, with one wait for the disk for each level
+	comparing   = 4    // comparisons at once
+	compareMany = 64   // trees in one of them
+	compareMin  = freshFor / 2
+	compareMax  = freshFor * 4 / 5
 )
 
 func newHearing(n *Node) *hearing {
@@ -74,6 +76,7 @@ func (h *hearing) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { h.keep(ctx); return nil })
 	g.Go(func() error { h.attend(ctx); return nil })
+	g.Go(func() error { h.check(ctx); return nil })
 	g.Go(func() error { newEars(h).run(ctx); return nil })
 	g.Go(func() error {
 		if err := h.node.finishLeaving(ctx); err != nil && ctx.Err() == nil {
@@ -151,8 +154,8 @@ func (h *hearing) review() {
 	}
 }
 
-// see compares a source's newest page, for the first time as soon as the source is
-// heard, and then now and then. If it is a hashtag, it hears it too.
+// see compares a source's newest page as soon as it is heard. If it is a hashtag, it
+// hears it too.
 func (h *hearing) see(ctx context.Context, s Source, w *way) {
 	root, _ := s.root()
 	var hears sync.WaitGroup
@@ -162,23 +165,36 @@ func (h *hearing) see(ctx context.Context, s Source, w *way) {
 	}
 	select {
 	case <-w.begun:
+		h.compare(ctx, []records.Place{root})
 	case <-ctx.Done():
-	}
-	for ctx.Err() == nil {
-		h.compare(ctx, root)
-		wait(ctx, compareMin+rand.N(compareMax-compareMin))
 	}
 }
 
-// compare reads the newest page of a tree from its members; what they show is kept.
-func (h *hearing) compare(ctx context.Context, root records.Place) {
+// check compares the newest page of everything now and then, until ctx ends: many
+// trees together, so that a member is asked about all of its places at once.
+func (h *hearing) check(ctx context.Context) {
+	for {
+		wait(ctx, compareMin+rand.N(compareMax-compareMin))
+		roots, _ := h.node.followed.living()
+		for some := range slices.Chunk(roots, compareMany) {
+			h.compare(ctx, some)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// compare reads the newest page of some trees from their members; what these show
+// is kept.
+func (h *hearing) compare(ctx context.Context, roots []records.Place) {
 	if h.compares.Acquire(ctx, 1) != nil {
 		return
 	}
 	defer h.compares.Release(1)
-	page, err := h.node.newest(doubting(ctx), []records.Place{root}, records.Newest, pageSize)
+	page, err := h.node.newest(doubting(ctx), roots, records.Newest, pageSize)
 	if ctx.Err() == nil && (err != nil || len(page.Gaps) > 0) {
-		h.node.log.Debug("compare what is followed", "place", root, "gaps", len(page.Gaps), "err", err)
+		h.node.log.Debug("compare what is followed", "trees", len(roots), "gaps", len(page.Gaps), "err", err)
 	}
 }
 

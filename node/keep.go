@@ -42,6 +42,14 @@ func (n *Node) keep(ctx context.Context, whole []records.Bucket, asked time.Time
 	return nil
 }
 
+// populated tells whether so many members can be all of a place's: a neighbourhood has
+// at least K, or the whole network. Who has just come back from being cut off knows
+// fewer for a while, and compares nothing meanwhile.
+func (n *Node) populated(members int) bool {
+	expected := min(float64(n.config.Network.Params.Neighbourhood), n.dht.Size())
+	return 2*float64(members) >= expected
+}
+
 // has tells whether the copy of a place holds all that a bucket shows.
 func (n *Node) has(b records.Bucket) bool {
 	var own records.Bucket

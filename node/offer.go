@@ -22,7 +22,7 @@ const (
 	offerCalm   = 20 * time.Second // since our neighbourhood changed, likewise
 	offerPace   = time.Second      // between two places, likewise
 	offerBatch  = 8                // records offered at once, when the smallest speak only for themselves
-	offerers    = 8                // members of a place that offer it, in the mean
+	offerers    = 4                // members of a place that offer it, in the mean
 	offerBounds = 10 * time.Second // for one place
 )
 

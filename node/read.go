@@ -59,7 +59,7 @@ func (n *Node) read(ctx context.Context, queries []records.Query) ([]records.Buc
 		if buckets[i] = all; r.kept {
 			buckets[i] = page(all, queries[i])
 		}
-		if r.kept && !all.More && r.compared() {
+		if r.kept && !all.More && r.compared() && n.populated(len(r.members)) {
 			whole = append(whole, all)
 		}
 	}
@@ -109,7 +109,7 @@ func (n *Node) readings(ctx context.Context, queries []records.Query) []*reading
 			}
 			var b records.Bucket
 			if kept && n.recall(q, &b) == nil {
-				out[i].holding(n.host.ID(), b)
+				out[i].holding(n.host.ID(), b, n.copies.knows(q.Place))
 			}
 			return nil
 		})

@@ -30,6 +30,7 @@ type reading struct {
 	doubts  map[peer.ID]bool // asked for records because of their fingerprint, and waited for
 	err     error            // why there are no members
 	kept    bool             // we keep a copy: the whole place is asked about, and our copy is among what was shown
+	shown   bool             // our copy was whole once: members are only asked for fingerprints at first
 
 	underway, fullUnderway int
 	total, answered        int  // of members: who were asked, and who answered or will not
@@ -54,10 +55,11 @@ func newReading(q records.Query, members []peer.ID, err error) *reading {
 }
 
 // holding begins with what we hold ourselves: members are asked whether they hold
-// the same.
-func (r *reading) holding(self peer.ID, b records.Bucket) {
+// the same. If it was whole once, it most likely is, and nobody need show it.
+func (r *reading) holding(self peer.ID, b records.Bucket, whole bool) {
 	r.asked[self], r.whole[self] = true, true
 	r.full[self] = b
+	r.shown = whole
 }
 
 // first asks some for records and others for fingerprints.
@@ -73,7 +75,7 @@ func (r *reading) first() (out []question) {
 			break
 		}
 		if !r.asked[m] {
-			out = append(out, r.question(m, len(r.whole) < readFull))
+			out = append(out, r.question(m, !r.shown && len(r.whole) < readFull))
 		}
 	}
 	return out

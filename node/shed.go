@@ -88,7 +88,7 @@ func (n *Node) handOver(ctx context.Context, places []records.Place) bool {
 			continue
 		}
 		own[i] = b
-		r.holding(n.host.ID(), b)
+		r.holding(n.host.ID(), b, false)
 	}
 	n.ask(ctx, readings)
 	var held []records.Place
