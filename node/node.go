@@ -43,6 +43,7 @@ type Node struct {
 	fetching *semaphore.Weighted // frames of readers under way
 	repairs  *repairs
 	healer   *healer
+	shapes   *shapes
 	followed *followList
 	hearing  *hearing
 
@@ -67,7 +68,7 @@ func New(c Config) (*Node, error) {
 		config: c, log: c.Log, started: c.Now(), stopped: make(chan struct{}), moved: make(chan struct{}, 1),
 		door: records.NewDoor(c.Network, c.DoorSize), tree: newTree(c.Network), copies: newCopies(), cache: newCache(c.Cache),
 		fetching: semaphore.NewWeighted(maxFetches), repairs: newRepairs(c.MendRate),
-		healer: newHealer(!c.Client),
+		healer: newHealer(!c.Client), shapes: newShapes(),
 	}
 	n.hearing = newHearing(n)
 	if err := n.assemble(); err != nil {

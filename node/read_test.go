@@ -167,3 +167,39 @@ func sealAt(ctx context.Context, t *testing.T, key records.Key, at time.Time) *r
 	}
 	return r
 }
+
+// A busy timeline takes two rounds, and one when it is read again; what was posted
+// meanwhile is shown, too.
+func TestTimeline_again(t *testing.T) {
+	simulate(t, nodetest.Config{Nodes: 8, Links: nodetest.LinksConfig{Seed: 34}}, func(ctx context.Context, net *nodetest.Network) {
+		network, err := records.TestNetwork("simulation")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newScribe(t, network, 3)
+		var all []*records.Record
+		for i := range 400 { // a hundred a day
+			all = append(all, s.post(time.Now().Add(-time.Duration(i)*864*time.Second), fmt.Sprint(i), "busy"))
+		}
+		net.Plant(ctx, all)
+		reader := net.Nodes[4]
+		cost := func(want string) int {
+			t.Helper()
+			var trace node.Trace
+			got := texts(node.WithTrace(ctx, &trace), t, reader, node.TagSource("busy"), 50)
+			if len(got) < 50 || got[0] != want {
+				t.Fatalf("reads %d posts, the first %q, want %q", len(got), got[0], want)
+			}
+			return trace.Cost().Rounds
+		}
+		pages := 400 / 50
+		if first := cost("0"); first > 3*pages || first < pages+1 {
+			t.Errorf("it takes %d rounds for %d pages", first, pages)
+		}
+		if again := cost("0"); again > pages+2 {
+			t.Errorf("again it takes %d rounds for %d pages", again, pages)
+		}
+		publish(ctx, t, net.Nodes[1], node.Draft{Text: "new #busy"})
+		cost("new #busy")
+	})
+}

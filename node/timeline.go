@@ -119,6 +119,7 @@ var errTaken = errors.New("nobody takes the rest of the page")
 // certain.
 func (n *Node) page(ctx context.Context, roots []records.Place, before records.Position, want int, take func(*records.Record) bool) (records.Page, error) {
 	walk := records.NewWalk(n.config.Network, roots, before, records.MillisOf(n.now()), want)
+	n.shapes.suggest(walk, roots, before)
 	taken := 0
 	for range maxRounds {
 		queries := walk.Ask()
@@ -143,6 +144,7 @@ func (n *Node) page(ctx context.Context, roots []records.Place, before records.P
 			}
 		}
 	}
+	n.shapes.learn(walk, before)
 	page := walk.Page()
 	for _, r := range page.Records[taken:] {
 		if !take(r) {

@@ -1,5 +1,7 @@
 package records
 
+import "slices"
+
 // How a walk guesses. A bucket keeps the oldest records of its slot, so the
 // newest stand in the finest slots that the traffic fills, and a reader who only
 // follows witnesses needs a round for every level. But the records of a full
@@ -74,6 +76,35 @@ func (w *Walk) guess(b Bucket, children map[Place]bool) {
 	if end < w.latest() && p.fills(newest.Level(), capacity) {
 		w.supposeChildren(newest)
 	}
+}
+
+// Suppose puts down, before the first round, places that held something when the
+// same page was read before, and of each of their levels the slot of the present: so
+// a timeline that is read again, quiet or busy, takes a round. Places of other trees
+// are passed over.
+func (w *Walk) Suppose(places ...Place) {
+	for _, p := range places {
+		if p.Level() < LevelYear || !slices.Contains(w.roots, p.Root()) || !w.overlaps(p, nil) {
+			continue
+		}
+		w.suppose(p)
+		if p.Level() <= minuteLevel {
+			w.suppose(p.Root().at(p.Level(), w.latest(), ItemKey{}))
+		}
+	}
+}
+
+// Held are the places that something speaks for and that lie where the page does, in
+// the order in which they answered: what is worth supposing when it is read again.
+func (w *Walk) Held() (held []Place) {
+	oldest := w.oldest()
+	for _, p := range w.answered {
+		_, to := p.Span()
+		if inPage := oldest == nil || to > oldest.created; inPage && w.known[p] && !slices.Contains(held, p) {
+			held = append(held, p)
+		}
+	}
+	return held
 }
 
 // supposeChildren puts down all children of p: its slots, or from the minute on

@@ -30,12 +30,13 @@ type Walk struct {
 	want    int
 	limit   int // records asked of a bucket
 
-	left    int             // questions that may still be asked
-	known   map[Place]bool  // put down at any time; true where it is more than a guess
-	pending map[Place]Query // put down and not asked yet
-	open    map[Place]Query // asked and not answered yet
-	failed  map[Place]bool
-	found   map[ItemKey]*Record // those before the cursor
+	left     int             // questions that may still be asked
+	known    map[Place]bool  // put down at any time; true where it is more than a guess
+	pending  map[Place]Query // put down and not asked yet
+	open     map[Place]Query // asked and not answered yet
+	failed   map[Place]bool
+	found    map[ItemKey]*Record // those before the cursor
+	answered []Place             // in this order
 }
 
 // Bounds of a walk.
@@ -133,6 +134,7 @@ func (w *Walk) Answer(b Bucket) {
 		w.known[b.Place] = true
 		w.ask(b.Place, b.Place.Position(b.Records[last]))
 	}
+	w.answered = append(w.answered, b.Place)
 	children := w.descend(b)
 	w.guess(b, children)
 }

@@ -17,15 +17,22 @@ type reading struct {
 	queries []records.Query
 	seen    int // records and witnesses transferred
 	page    records.Page
+	held    []records.Place // what may be supposed the next time
 }
 
 // read walks one page of a tree in which some places fail.
 func (t *tree) read(root records.Place, before records.Position, now records.Millis, want int, fails ...records.Place) (out reading) {
+	return t.readSupposing(nil, root, before, now, want, fails...)
+}
+
+// readSupposing does so with places to begin with.
+func (t *tree) readSupposing(supposed []records.Place, root records.Place, before records.Position, now records.Millis, want int, fails ...records.Place) (out reading) {
 	w := records.NewWalk(t.network, []records.Place{root}, before, now, want)
+	w.Suppose(supposed...)
 	for {
 		queries := w.Ask()
 		if len(queries) == 0 {
-			out.page = w.Page()
+			out.page, out.held = w.Page(), w.Held()
 			return out
 		}
 		out.rounds++
