@@ -21,7 +21,7 @@ const (
 
 // followPrefix keeps what depends on our neighbourhood in step with it: which
 // live topics we relay, which connections are never trimmed, and that other members
-// learn what we hold.
+// learn what we hold. With a new prefix the others' neighbourhoods are looked up, too.
 func (n *Node) followPrefix(ctx context.Context) error {
 	protected := map[peer.ID]bool{}
 	select {
@@ -29,9 +29,13 @@ func (n *Node) followPrefix(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
-	for {
+	for known := -1; ; {
 		if !n.calm(ctx) {
 			return nil
+		}
+		if bits := n.dht.Prefix(); bits != known {
+			known = bits
+			n.explore(ctx, bits)
 		}
 		if !n.config.Client {
 			n.gossip.SetRelayed(func(shard byte) bool {

@@ -120,6 +120,7 @@ var errTaken = errors.New("nobody takes the rest of the page")
 func (n *Node) page(ctx context.Context, roots []records.Place, before records.Position, want int, take func(*records.Record) bool) (records.Page, error) {
 	walk := records.NewWalk(n.config.Network, roots, before, records.MillisOf(n.now()), want)
 	n.shapes.suggest(walk, roots, before)
+	defer func() { n.shapes.learn(walk, before) }() // also when nobody takes the rest
 	taken := 0
 	for range maxRounds {
 		queries := walk.Ask()
@@ -144,7 +145,6 @@ func (n *Node) page(ctx context.Context, roots []records.Place, before records.P
 			}
 		}
 	}
-	n.shapes.learn(walk, before)
 	page := walk.Page()
 	for _, r := range page.Records[taken:] {
 		if !take(r) {
