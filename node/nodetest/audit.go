@@ -2,6 +2,7 @@ package nodetest
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 
@@ -82,6 +83,18 @@ func (x *Node) Lose(ctx context.Context, root records.Place) (int, error) {
 		}
 	}
 	return len(lost), x.store.Drop(ctx, lost)
+}
+
+// Strays is how many entries the node holds of places that lie outside of twice its
+// region: one bit of slack is kept.
+func (x *Node) Strays() (n int) {
+	own, prefix := sha256.Sum256([]byte(x.PeerID())), x.Status().Prefix
+	for e, err := range x.store.Entries(records.Coordinate{}, lastCoordinate()) {
+		if err == nil && sharedBits(own, e.Coordinate) < prefix-1 {
+			n++
+		}
+	}
+	return n
 }
 
 func lastCoordinate() (c records.Coordinate) {
