@@ -2,6 +2,7 @@ package datastore
 
 import (
 	"context"
+	"math"
 	"sync/atomic"
 
 	"github.com/starling-social/starling/records"
@@ -115,7 +116,7 @@ func (s *Store) acknowledge() {
 }
 
 // gather makes a group of the first request and of those that come until the
-// disk is free.
+// disk is free, and its batch.
 func (s *Store) gather(view snapshot, first *request) *group {
 	g := s.newGroup(view)
 	g.take(first)
@@ -127,6 +128,7 @@ func (s *Store) gather(view snapshot, first *request) *group {
 		weight += req.weight
 		g.take(req)
 	}
+	g.finish()
 	return g
 }
 
@@ -151,10 +153,8 @@ func (s *Store) next() *request {
 	}
 }
 
-// apply makes one batch of the group and applies it once the group before is on
-// disk.
+// apply applies the batch of the group once the group before is on disk.
 func (s *Store) apply(g *group) flight {
-	g.finish()
 	if s.flying {
 		<-s.landed
 	}
@@ -163,6 +163,7 @@ func (s *Store) apply(g *group) flight {
 		return flight{func() error { return err }, g.requests}
 	}
 	s.install(g)
+	s.press(g.space)
 	return flight{durable, g.requests}
 }
 
@@ -180,6 +181,10 @@ func (g *group) take(req *request) {
 
 func (s *Store) newGroup(view snapshot) *group {
 	s.batch.reset()
+	space, err := s.kv.space()
+	if err != nil {
+		space = diskSpace{free: math.MaxInt64} // the write itself will say what is wrong
+	}
 	return &group{
 		store:   s,
 		view:    view,
@@ -189,6 +194,7 @@ func (s *Store) newGroup(view snapshot) *group {
 		damaged: map[records.ItemKey][]byte{},
 		node:    map[string]int{},
 		stats:   s.Stats(),
+		space:   space,
 		batch:   &s.batch,
 	}
 }

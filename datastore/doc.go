@@ -32,11 +32,13 @@
 // (0 on radix ladders) and an item key, so that keys sort as positions do.
 //
 //	key                                 value
-//	"mformat"                           uvarint: 1
+//	"mformat"                           uvarint: 2
+//	"mmigration"                        how far a migration to the next format has come, while it is under way
 //	"mnetwork"                          the network's id, as text
-//	"mstats"                            records, places, entries, displaced, damaged, bytes: 8 bytes each
-//	"r" item key                        n (2), n coordinates where it stands, digest, envelope
-//	"p" coordinate                      fingerprint (count 8, sum 32), bucket's length (2), bytes of the place
+//	"mstats"                            records, places, entries, displaced, damaged, bytes, and records and bytes
+//	                                    of each class, cached to own: 8 bytes each
+//	"r" item key                        class and n (2), n coordinates where it stands, digest, envelope
+//	"p" coordinate                      fingerprint (count 8, sum 32), class and bucket's length (2), bytes of the place
 //	"p" coordinate position             role (1), record id, and with a role the child's coordinate
 //	"f" first 2 bytes of coordinate     fingerprint of all places there
 //	"d" coordinate position             nothing: that entry is displaced
@@ -49,6 +51,10 @@
 // down. There is a rest only when the bucket is full. Bucket and witnesses are the
 // place's state: they alone count in fingerprints, so that replicas which have
 // seen the same records agree whatever they are still carrying.
+//
+// Everything of a place has its class, and a record the highest of those of its
+// places ([Class]). Where a class stands with a number, it has the two highest bits:
+// 0 held, 1 own, 2 cached, 3 followed.
 //
 // Statistics count every key but those that begin with "m". Whatever the store
 // keeps up to date, these and all fingerprints, is written in the same batch as

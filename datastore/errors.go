@@ -13,7 +13,8 @@ var (
 	ErrLocked   = errors.New("store is in use by another process")         // stop it, or use another directory
 	ErrNotFound = errors.New("not in this store")                          // ask somebody else
 	ErrCorrupt  = errors.New("stored data is damaged")                     // ask somebody else; see CorruptError
-	ErrBroken   = errors.New("store failed and takes no more writes")      // open it again once the disk is well
+	ErrBroken   = errors.New("store failed and takes no more writes")      // it can be read; open it again once the disk is well
+	ErrFull     = errors.New("no room in the store")                       // ask another member, or make room; nothing is broken
 	ErrNewer    = errors.New("store was written by a newer version")       // upgrade, or use another directory
 	ErrForeign  = errors.New("store belongs to another network")           // use another directory
 	ErrNotStore = errors.New("directory holds a database of another kind") // use another directory
@@ -23,7 +24,7 @@ var (
 type PutError struct {
 	Index int // in the puts given to Merge
 	Place records.Place
-	Err   error // records.ErrMisplaced, or why what is here could not be read
+	Err   error // records.ErrMisplaced, ErrFull, or why what is here could not be read
 }
 
 func (e *PutError) Error() string { return fmt.Sprintf("put %d to %s: %v", e.Index, e.Place, e.Err) }

@@ -23,7 +23,31 @@ func NewMemoryKV() KV { return newMemory() }
 
 // OpenOn makes a store of a map, which it closes in the end.
 func OpenOn(m KV, n records.Network) (*Store, error) {
-	return open(m, n, slog.New(slog.DiscardHandler))
+	return OpenOnWith(m, Config{Network: n})
+}
+
+// OpenOnWith is OpenOn with an owner and limits.
+func OpenOnWith(m KV, cfg Config) (*Store, error) {
+	cfg.Log = slog.New(slog.DiscardHandler)
+	return open(m, cfg)
+}
+
+// Migrate brings a map from format 1 to 2 by a step.
+func Migrate(m KV, step func(cursor []byte, b *Batch) ([]byte, error)) error {
+	return migrate(m, 1, 2, map[uint64]migration{
+		1: func(_ snapshot, cursor []byte, b *batch) ([]byte, error) { return step(cursor, b) },
+	})
+}
+
+// Audit works out everything that the store keeps up to date from the records
+// and entries themselves, and compares.
+func Audit(s *Store) error { return s.Verify() }
+
+// AuditIndexes is Audit without the statistics, which cannot know what vanished
+// behind the store's back.
+func AuditIndexes(s *Store) error {
+	_, err := newAudit(s)
+	return err
 }
 
 func OpenDiskKV(dir string, under vfs.FS) (KV, error) {
@@ -60,6 +84,7 @@ type Hooked struct {
 	OnGet      func(key []byte) error
 	OnApply    func(apply func() (func() error, error)) (func() error, error)
 	OnClose    func() error
+	Free       func() int64
 }
 
 func (h *Hooked) snapshot() (snapshot, error) {
@@ -90,6 +115,13 @@ func (h *Hooked) apply(b *batch) (func() error, error) {
 		return h.KV.apply(b)
 	}
 	return h.OnApply(func() (func() error, error) { return h.KV.apply(b) })
+}
+
+func (h *Hooked) space() (diskSpace, error) {
+	if h.Free == nil {
+		return h.KV.space()
+	}
+	return diskSpace{free: h.Free()}, nil
 }
 
 func (h *Hooked) close() error {

@@ -52,6 +52,13 @@ func (f *fault) in(m datastore.KV) datastore.KV {
 	}}
 }
 
+// smallDisk is a disk of which a test says what is free.
+type smallDisk struct{ free atomic.Int64 }
+
+func (d *smallDisk) under(m datastore.KV) datastore.KV {
+	return &datastore.Hooked{KV: m, Free: d.free.Load}
+}
+
 // slow makes a map not get its batches onto the disk until released.
 func slow(m datastore.KV, release <-chan struct{}) datastore.KV {
 	return &datastore.Hooked{KV: m, OnApply: func(apply func() (func() error, error)) (func() error, error) {

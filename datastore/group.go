@@ -22,6 +22,8 @@ type group struct {
 	damaged map[records.ItemKey][]byte // put aside in this group; nil: no longer so
 	node    map[string]int             // what keys of the node take, key and value; 0 if absent
 	stats   Stats                      // as they will be
+	space   diskSpace                  // when the group began
+	grown   [Classes]int64             // at most, by what was admitted so far
 	batch   *batch
 
 	requests []*request // those that are part of it
@@ -32,6 +34,7 @@ type item struct {
 	record *records.Record      // nil if nothing is stored
 	at     []records.Coordinate // where it stands
 	size   int                  // bytes on disk, key and value; 0 if nothing is
+	class  Class                // as on disk
 	lost   bool                 // the database itself could not read it: entries may be left over
 	dirty  bool
 }
@@ -74,15 +77,15 @@ func (g *group) item(key records.ItemKey) (*item, error) {
 		return it, nil
 	}
 	if errors.Is(err, ErrCorrupt) {
-		it := &item{lost: true, dirty: true}
+		it := &item{lost: true, dirty: true, class: Held}
 		g.items[key] = it
 		return it, g.putAside(key, it, nil)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read record %s: %w", key, err)
 	}
-	it := &item{size: recordKeySize + len(value)}
 	s, err := parseStored(value)
+	it := &item{size: recordKeySize + len(value), class: s.class}
 	if err == nil {
 		it.at = s.at
 		it.record, err = restore(s, key, g.store.network)
@@ -140,6 +143,7 @@ func (g *group) readShelf(at records.Coordinate, place *records.Place) (*shelf, 
 	case err == nil:
 		s.stored = true
 		s.head, err = parseHead(value)
+		s.filed = s.class
 	case errors.Is(err, errNoKey) && place != nil:
 		s.loaded, s.head.place, err = true, *place, nil
 	}
@@ -175,7 +179,7 @@ func (g *group) finish() {
 		}
 	}
 	for _, s := range g.shelves {
-		if len(s.changes) > 0 {
+		if len(s.changes) > 0 || s.class != s.filed {
 			g.writeShelf(s)
 		}
 	}
@@ -191,20 +195,21 @@ func (g *group) finish() {
 }
 
 func (g *group) writeItem(key records.ItemKey, it *item) {
-	g.stats.Bytes -= int64(it.size)
+	g.stats.add(it.class, -int64(it.size))
 	if it.size > 0 || it.lost {
-		g.stats.Records--
+		g.stats.addRecord(it.class, -1)
 	}
 	it.size, it.lost, it.dirty = 0, false, false
 	if len(it.at) == 0 {
 		g.batch.remove(recordKey(key))
 		return
 	}
-	v := stored{at: it.at, digest: it.record.Digest(), envelope: it.record.Bytes()}.value()
+	it.class = g.classOf(it)
+	v := stored{class: it.class, at: it.at, digest: it.record.Digest(), envelope: it.record.Bytes()}.value()
 	g.batch.set(recordKey(key), v)
 	it.size = recordKeySize + len(v)
-	g.stats.Bytes += int64(it.size)
-	g.stats.Records++
+	g.stats.add(it.class, int64(it.size))
+	g.stats.addRecord(it.class, 1)
 	if _, aside := g.store.aside[key]; aside || g.damaged[key] != nil {
 		g.damaged[key] = nil // mended
 	}
@@ -212,13 +217,21 @@ func (g *group) writeItem(key records.ItemKey, it *item) {
 
 func (g *group) writeShelf(s *shelf) {
 	for pos, c := range s.changes {
-		g.writeEntry(s.at, pos, c)
+		g.writeEntry(s, pos, c)
+	}
+	if s.class != s.filed { // and then the shelf is loaded
+		for _, e := range s.entries {
+			if _, changed := s.changes[e.pos]; !changed {
+				g.account(s.filed, &e, -1)
+				g.account(s.class, &e, 1)
+			}
+		}
 	}
 	value := s.value()
 	size := int64(headKeySize + len(value)) // the same as before: only the numbers in it change
 	if s.stored {
 		g.stats.Places--
-		g.stats.Bytes -= size
+		g.stats.add(s.filed, -size)
 	}
 	s.clean()
 	if !s.stored {
@@ -227,12 +240,13 @@ func (g *group) writeShelf(s *shelf) {
 	}
 	g.batch.set(headKey(s.at), value)
 	g.stats.Places++
-	g.stats.Bytes += size
+	g.stats.add(s.class, size)
 }
 
-func (g *group) writeEntry(at records.Coordinate, pos records.Position, c change) {
-	g.account(c.was, -1)
-	g.account(c.is, 1)
+func (g *group) writeEntry(s *shelf, pos records.Position, c change) {
+	at := s.at
+	g.account(s.filed, c.was, -1)
+	g.account(s.class, c.is, 1)
 	switch {
 	case c.is != nil:
 		g.batch.set(entryKey(at, pos), c.is.value())
@@ -248,18 +262,19 @@ func (g *group) writeEntry(at records.Coordinate, pos records.Position, c change
 	}
 }
 
-// account adds what an entry takes, or with -1 takes it away.
-func (g *group) account(e *entry, sign int64) {
+// account adds what an entry in a place of some class takes, or with -1 takes it
+// away.
+func (g *group) account(class Class, e *entry, sign int64) {
 	if e == nil {
 		return
 	}
-	g.stats.Bytes += sign * int64(entryKeySize+e.valueSize())
+	g.stats.add(class, sign*int64(entryKeySize+e.valueSize()))
 	if e.counts() {
 		g.stats.Entries += sign
 	}
 	if e.role&displaced != 0 {
 		g.stats.Displaced += sign
-		g.stats.Bytes += sign * int64(entryKeySize)
+		g.stats.add(class, sign*int64(entryKeySize))
 	}
 }
 

@@ -20,6 +20,13 @@ type kv interface {
 	// every batch applied before. After an error no batch can be applied again.
 	// The batch may be reused at once.
 	apply(b *batch) (durable func() error, err error)
+	volume
+}
+
+// A volume is what a map lies on.
+type volume interface {
+	// space is how much there is of it.
+	space() (diskSpace, error)
 	close() error
 }
 

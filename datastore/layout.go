@@ -35,7 +35,7 @@ const (
 	entryKeySize    = headKeySize + positionSize
 	sumKeySize      = 1 + sumBits/8
 	fingerprintSize = 8 + 32
-	statsSize       = 8 * 6
+	statsSize       = 8 * (6 + 2*Classes)
 )
 
 // errValue is the reason why a value could not be read.
@@ -138,6 +138,7 @@ func parseEntry(pos records.Position, v []byte) (entry, error) {
 // A head is what is known of a place without reading its entries.
 type head struct {
 	place  records.Place
+	class  Class
 	bucket int // entries in the bucket
 	sum    records.Fingerprint
 }
@@ -145,7 +146,7 @@ type head struct {
 func (h head) value() []byte {
 	place := h.place.Bytes()
 	v := appendFingerprint(make([]byte, 0, fingerprintSize+2+len(place)), h.sum)
-	v = binary.BigEndian.AppendUint16(v, uint16(h.bucket))
+	v = binary.BigEndian.AppendUint16(v, countWithClass(h.bucket, h.class))
 	return append(v, place...)
 }
 
@@ -161,7 +162,8 @@ func parseHead(v []byte) (head, error) {
 	if err != nil {
 		return head{}, fmt.Errorf("%w: %w", errValue, err)
 	}
-	return head{place: place, bucket: int(binary.BigEndian.Uint16(v[fingerprintSize:])), sum: sum}, nil
+	bucket, class := parseCountWithClass(binary.BigEndian.Uint16(v[fingerprintSize:]))
+	return head{place: place, class: class, bucket: bucket, sum: sum}, nil
 }
 
 func appendFingerprint(b []byte, f records.Fingerprint) []byte {
@@ -177,13 +179,14 @@ func parseFingerprint(v []byte) (records.Fingerprint, error) {
 
 // A stored record is its bytes, their digest and the places where it stands.
 type stored struct {
+	class    Class
 	at       []records.Coordinate
 	digest   records.Digest
 	envelope []byte
 }
 
 func (s stored) value() []byte {
-	v := binary.BigEndian.AppendUint16(make([]byte, 0, s.valueSize()), uint16(len(s.at)))
+	v := binary.BigEndian.AppendUint16(make([]byte, 0, s.valueSize()), countWithClass(len(s.at), s.class))
 	for _, at := range s.at {
 		v = append(v, at[:]...)
 	}
@@ -201,8 +204,8 @@ func parseStored(v []byte) (stored, error) {
 	if len(v) < 2 {
 		return s, fmt.Errorf("%w: record of %d bytes", errValue, len(v))
 	}
-	n := int(binary.BigEndian.Uint16(v))
-	v = v[2:]
+	n, class := parseCountWithClass(binary.BigEndian.Uint16(v))
+	s.class, v = class, v[2:]
 	if len(v) < n*coordinateSize+len(s.digest) {
 		return s, fmt.Errorf("%w: record of %d bytes for %d places", errValue, len(v), n)
 	}

@@ -2,6 +2,7 @@ package datastore
 
 import (
 	"bytes"
+	"math"
 	"sync"
 
 	"github.com/google/btree"
@@ -44,6 +45,8 @@ func (m *memory) apply(b *batch) (func() error, error) {
 	})
 	return func() error { return nil }, nil
 }
+
+func (m *memory) space() (diskSpace, error) { return diskSpace{free: math.MaxInt64, total: 0}, nil }
 
 func (m *memory) close() error { return nil }
 

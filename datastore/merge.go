@@ -22,13 +22,25 @@ const maxPuts = 256
 // what is here cannot be read, stores nothing and does not disturb the others:
 // its outcome has no status, and the error is or joins a [*PutError] for it.
 // After any other error nothing is known: ctx ends the wait, not what is under way.
+//
+// What it takes in counts as [Held]; [Store.MergeAs] says otherwise. A put for which
+// there is no room is one that cannot be carried out: its error is [ErrFull].
 func (s *Store) Merge(ctx context.Context, puts []records.Put) ([]records.Outcome, error) {
+	return s.MergeAs(ctx, Held, puts)
+}
+
+// MergeAs is [Store.Merge] of what is kept for a reason. The places are of at least
+// that class from then on, even where a put stores nothing.
+func (s *Store) MergeAs(ctx context.Context, c Class, puts []records.Put) ([]records.Outcome, error) {
+	if c >= Classes {
+		return nil, fmt.Errorf("merge as %s: there is none such", c)
+	}
 	outcomes := make([]records.Outcome, len(puts))
 	refused := make([]error, len(puts))
 	var waiting []*request
 	for from := 0; from < len(puts); from += maxPuts {
 		to := min(from+maxPuts, len(puts))
-		req, err := s.submit(ctx, to-from, mergeStep(from, puts[from:to], outcomes[from:to], refused[from:to]))
+		req, err := s.submit(ctx, to-from, mergeStep(c, from, puts[from:to], outcomes[from:to], refused[from:to]))
 		if err != nil {
 			return nil, fmt.Errorf("merge: %w", err)
 		}
@@ -45,14 +57,15 @@ func (s *Store) Merge(ctx context.Context, puts []records.Put) ([]records.Outcom
 // An offer is a put with all that can be worked out before it is its turn.
 type offer struct {
 	records.Put
-	at  records.Coordinate
-	err error
+	class Class
+	at    records.Coordinate
+	err   error
 }
 
-func mergeStep(first int, puts []records.Put, outcomes []records.Outcome, refused []error) func(*group) error {
+func mergeStep(c Class, first int, puts []records.Put, outcomes []records.Outcome, refused []error) func(*group) error {
 	offers := make([]offer, len(puts))
 	for i, p := range puts {
-		offers[i] = offer{Put: p, at: p.Place.Coordinate(), err: records.Fits(p.Record, p.Place)}
+		offers[i] = offer{Put: p, class: c, at: p.Place.Coordinate(), err: records.Fits(p.Record, p.Place)}
 	}
 	return func(g *group) error {
 		for i, o := range offers {
@@ -75,6 +88,15 @@ func (g *group) merge(o offer) (records.Outcome, error) {
 	}
 	s, err := g.shelf(o.at, &o.Place)
 	if err != nil {
+		return records.Outcome{}, err
+	}
+	if err := g.raise(s, o.class); err != nil {
+		return records.Outcome{}, err
+	}
+	if err := g.admit(s, it, o); err != nil {
+		if out, below := g.below(s, o); below && !it.stands(s.at) && it.held() == nil {
+			return out, nil
+		}
 		return records.Outcome{}, err
 	}
 	if err := g.settle(s, it, o.Record); err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -19,6 +20,8 @@ import (
 
 // disk is the kv on a disk: a Pebble database, every batch of which is synced.
 type disk struct {
+	dir   string
+	fs    vfs.FS
 	db    *pebble.DB
 	lock  *pebble.Lock
 	watch io.Closer // reports writes that take long
@@ -46,7 +49,7 @@ func openDisk(dir string, under vfs.FS, log *slog.Logger) (*disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &disk{lock: lock, log: &faultLog{log: log}}
+	d := &disk{dir: dir, fs: under, lock: lock, log: &faultLog{log: log}}
 	o := options(lock, d.log)
 	o.FS, d.watch = vfs.WithDiskHealthChecks(under, slowWrite, nil, d.log.slow)
 	d.db, err = pebble.Open(dir, o)
@@ -151,6 +154,17 @@ func (d *disk) settle(b *pebble.Batch) error {
 		return d.log.keep(fmt.Errorf("sync store: %w", err))
 	}
 	return b.Close()
+}
+
+func (d *disk) space() (diskSpace, error) {
+	u, err := d.fs.GetDiskUsage(d.dir)
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, vfs.ErrUnsupported) {
+		return diskSpace{free: math.MaxInt64}, nil // a file system in memory
+	}
+	if err != nil {
+		return diskSpace{}, fmt.Errorf("look for free space: %w", err)
+	}
+	return diskSpace{free: int64(min(u.AvailBytes, math.MaxInt64)), total: int64(min(u.TotalBytes, math.MaxInt64))}, nil
 }
 
 func (d *disk) close() error {

@@ -19,6 +19,7 @@ type shelf struct {
 	at       records.Coordinate
 	capacity int
 	stored   bool    // the head is on disk
+	filed    Class   // of the head on disk
 	loaded   bool    // entries are those of the place; else only those changed are known
 	entries  []entry // when loaded
 	changes  map[records.Position]change
@@ -162,5 +163,6 @@ func (s *shelf) heir(child records.Coordinate) (entry, bool) {
 // clean forgets the changes, which are on disk now.
 func (s *shelf) clean() {
 	clear(s.changes)
+	s.filed = s.class
 	s.stored = s.sum.Count > 0 || len(s.entries) > 0
 }

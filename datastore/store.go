@@ -18,11 +18,13 @@ import (
 type Config struct {
 	Dir     string          // made if it is not there; nobody else may have it open
 	Network records.Network // a store holds the records of one network for good
+	Owner   records.User    // whose records are kept come what may; zero for nobody's
+	Limits  Limits          // the zero value keeps a tenth of the disk free and has no other bounds
 	Log     *slog.Logger    // nil for none
 }
 
 // Format is the number of the layout described in doc.go.
-const Format = 1
+const Format = 2
 
 // maxShelves is how many places the committer keeps at hand, at up to 9 KiB a
 // full one.
@@ -32,12 +34,15 @@ const maxShelves = 1024
 // called at the same time.
 type Store struct {
 	network records.Network
+	owner   records.User
+	limits  Limits
 	kv      kv
 	log     *slog.Logger
 
 	queue    chan *request
 	flights  chan flight   // from the committer to acknowledge
 	landed   chan struct{} // and back, once for each; at most one is under way
+	pressed  chan struct{} // holds a token when room should be made
 	closing  chan struct{} // closed when Close begins
 	stopped  chan struct{} // closed when the committer has answered everybody it will
 	closeOne sync.Once
@@ -66,7 +71,7 @@ func Open(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := open(d, cfg.Network, cfg.Log)
+	s, err := open(d, cfg)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open store in %s: %w", cfg.Dir, err), d.close())
 	}
@@ -74,17 +79,21 @@ func Open(cfg Config) (*Store, error) {
 }
 
 // OpenMemory makes a store that ends with the process, for simulations. It too
-// must be closed.
-func OpenMemory(n records.Network) *Store {
-	s, err := open(newMemory(), n, slog.New(slog.DiscardHandler))
+// must be closed. Nothing limits it.
+func OpenMemory(n records.Network) *Store { return OpenMemoryWith(Config{Network: n}) }
+
+// OpenMemoryWith is OpenMemory with an owner and limits.
+func OpenMemoryWith(cfg Config) *Store {
+	cfg.Log = slog.New(slog.DiscardHandler)
+	s, err := open(newMemory(), cfg)
 	if err != nil {
 		panic(err) // an empty map in memory has nothing that could be wrong
 	}
 	return s
 }
 
-func open(m kv, n records.Network, log *slog.Logger) (*Store, error) {
-	if err := initialise(m, n); err != nil {
+func open(m kv, cfg Config) (*Store, error) {
+	if err := initialise(m, cfg.Network); err != nil {
 		return nil, err
 	}
 	shelves, err := simplelru.NewLRU[records.Coordinate, *shelf](maxShelves, nil)
@@ -92,12 +101,15 @@ func open(m kv, n records.Network, log *slog.Logger) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		network: n,
+		network: cfg.Network,
+		owner:   cfg.Owner,
+		limits:  cfg.Limits,
 		kv:      m,
-		log:     log,
+		log:     cfg.Log,
 		queue:   make(chan *request, maxQueue),
 		flights: make(chan flight),
 		landed:  make(chan struct{}, 1),
+		pressed: make(chan struct{}, 1),
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),
 		shelves: shelves,
@@ -125,7 +137,8 @@ func initialise(m kv, n records.Network) error {
 	if err != nil {
 		return fmt.Errorf("read format: %w", err)
 	}
-	if number, w := binary.Uvarint(format); w != len(format) || number == 0 {
+	number, w := binary.Uvarint(format)
+	if w != len(format) || number == 0 {
 		return fmt.Errorf("%w: format %x", ErrNotStore, format)
 	} else if number > Format {
 		return fmt.Errorf("%w: format %d, this version knows up to %d", ErrNewer, number, Format)
@@ -137,7 +150,7 @@ func initialise(m kv, n records.Network) error {
 	if string(network) != n.ID() {
 		return fmt.Errorf("%w: %s, not %s", ErrForeign, network, n.ID())
 	}
-	return nil
+	return migrate(m, number, Format, migrations)
 }
 
 func create(m kv, v snapshot, n records.Network) error {

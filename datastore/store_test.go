@@ -129,7 +129,7 @@ func TestOpen_formats(t *testing.T) {
 		edit edit
 		want error
 	}{
-		{"newer", set("mformat", "\x02"), datastore.ErrNewer},
+		{"newer", set("mformat", "\x03"), datastore.ErrNewer},
 		{"much newer", set("mformat", "\xff\xff\x03"), datastore.ErrNewer},
 		{"zero", set("mformat", "\x00"), datastore.ErrNotStore},
 		{"nonsense", set("mformat", "one"), datastore.ErrNotStore},

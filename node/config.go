@@ -45,6 +45,8 @@ type Config struct {
 	ConnsLow, ConnsHigh int           // connections kept after trimming, and that start it; members of our neighbourhood are never trimmed
 	DoorSize            int           // verified records remembered, at most 9 KiB each
 	PerIPGroup          int           // nodes of one IP group (IPv4 /16, IPv6 AS) in the routing table; 0 is the network's own: 4 on main, else no limit
+	StoreQuota          int64         // bytes of the store above which only what the owner signed is taken in; 0 for no bound
+	FreeSpace           int64         // bytes of disk left free by what others want stored; 0 for a tenth of the disk, at most 2 GiB; negative for none
 	Cache               int64         // bytes of hot places that we keep copies of for others; 0 keeps none
 	HealInterval        time.Duration // between two comparisons with neighbours, give or take a half
 	MendRate            int           // bytes a second moved where a neighbour or we lack what both should hold
@@ -102,6 +104,7 @@ func Default() Config {
 		Listen:  DefaultListen(DefaultPort),
 		PortMap: true, AutoNAT: true, HolePunch: true, RelayService: true, RelayClient: true,
 		ConnsLow: 160, ConnsHigh: 224,
+		StoreQuota:   8 << 30,  // some eight million posts
 		Cache:        16 << 20, // 500 usual buckets
 		DoorSize:     8192,
 		HealInterval: 3 * time.Minute,
@@ -129,6 +132,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("%w: no network", ErrConfig)
 	case c.ConnsLow < 1 || c.ConnsHigh < c.ConnsLow:
 		return fmt.Errorf("%w: connections of %d to %d: want 1 <= low <= high", ErrConfig, c.ConnsLow, c.ConnsHigh)
+	case c.StoreQuota < 0:
+		return fmt.Errorf("%w: a store of %d bytes", ErrConfig, c.StoreQuota)
 	case c.DoorSize < 1 || c.PerIPGroup < 0 || c.Cache < 0 || c.HotReaders < 0:
 		return fmt.Errorf("%w: a limit is negative or zero", ErrConfig)
 	case c.MendRate < 1 || c.HealInterval <= 0:

@@ -21,5 +21,6 @@ var (
 	ErrManyFollowed = fmt.Errorf("%d sources are followed: unfollow one first", MaxFollowed)
 	ErrStopped      = errors.New("node has stopped")
 	ErrLocked       = datastore.ErrLocked  // another node runs on the data directory
+	ErrFull         = datastore.ErrFull    // the disk, or what may be used of it, has no room
 	ErrForeign      = datastore.ErrForeign // the data directory is that of a node of another network
 )

@@ -2,12 +2,16 @@ package node
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"github.com/starling-social/starling/datastore"
+	"github.com/starling-social/starling/protocol/exchange"
 	"github.com/starling-social/starling/records"
 )
 
@@ -58,6 +62,9 @@ func newHolder(s ServedStore, share func() float64, now func() time.Time) *holde
 // Merge puts into the store and notes what follows.
 func (h *holder) Merge(ctx context.Context, puts []records.Put) ([]records.Outcome, error) {
 	outcomes, err := h.ServedStore.Merge(ctx, puts)
+	if errors.Is(err, datastore.ErrFull) {
+		err = fmt.Errorf("%w: %w", exchange.ErrFull, err)
+	}
 	for i, o := range outcomes {
 		if len(o.Displaced) > 0 {
 			h.note()

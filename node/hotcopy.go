@@ -14,6 +14,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/starling-social/starling/datastore"
 	"github.com/starling-social/starling/protocol"
 	"github.com/starling-social/starling/protocol/exchange"
 	"github.com/starling-social/starling/records"
@@ -162,7 +163,7 @@ func (n *Node) storeCopy(ctx context.Context, p records.Place, b records.Bucket)
 	if err := n.store.Datastore().Put(ctx, copyKey(p), p.Bytes()); err != nil {
 		return fmt.Errorf("note a copy: %w", err)
 	}
-	outcomes, err := n.store.Merge(ctx, puts)
+	outcomes, err := n.store.MergeAs(ctx, datastore.Cached, puts)
 	if err != nil {
 		return fmt.Errorf("store a copy: %w", err)
 	}

@@ -28,7 +28,7 @@ func (n *Node) keep(ctx context.Context, whole []records.Bucket, asked time.Time
 		}
 	}
 	if len(puts) > 0 {
-		outcomes, err := n.store.Merge(ctx, puts)
+		outcomes, err := n.store.MergeAs(ctx, datastore.Followed, puts)
 		if err == nil {
 			err = n.sinkDisplaced(ctx, puts, outcomes)
 		}
@@ -129,7 +129,7 @@ func (n *Node) keepOwn(ctx context.Context, r *records.Record) {
 // deeper, until everything has come to rest.
 func (n *Node) sink(ctx context.Context, puts []records.Put) error {
 	for len(puts) > 0 {
-		outcomes, err := n.store.Merge(ctx, puts)
+		outcomes, err := n.store.MergeAs(ctx, datastore.Followed, puts)
 		if err != nil {
 			return err
 		}

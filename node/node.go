@@ -123,7 +123,10 @@ func openStore(c Config) (*datastore.Store, error) {
 	if c.Store != nil {
 		return c.Store, nil
 	}
-	s, err := datastore.Open(datastore.Config{Dir: storeDir(c.DataDir), Network: c.Network, Log: c.Log.With("part", "store")})
+	s, err := datastore.Open(datastore.Config{
+		Dir: storeDir(c.DataDir), Network: c.Network, Owner: c.Person.User(), Log: c.Log.With("part", "store"),
+		Limits: datastore.Limits{Quota: c.StoreQuota, Followed: c.StoreQuota / 4, Floor: c.FreeSpace},
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
@@ -165,6 +168,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.followPrefix(ctx) })
 	g.Go(func() error { return n.hearing.run(ctx) })
 	g.Go(func() error { return n.keepCopies(ctx) })
+	g.Go(func() error { return n.makeRoom(ctx) })
 	err := g.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil

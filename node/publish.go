@@ -21,6 +21,7 @@ type PlaceReceipt struct {
 	Place  records.Place // the bucket, at the level where it came to rest
 	Stored int           // members that have it on disk
 	Wanted int           // members known, ourselves included if we are one
+	Full   int           // of these, members that said they have no room
 }
 
 // Majority tells whether more than half of the members of every place have the record.
@@ -152,7 +153,7 @@ func (n *Node) place(ctx context.Context, r *records.Record, later bool) (Receip
 func receiptOf(r *records.Record, all []*descent) Receipt {
 	receipt := Receipt{Record: r}
 	for _, d := range all {
-		receipt.Places = append(receipt.Places, PlaceReceipt{Place: d.at, Stored: d.last.stored, Wanted: d.last.members})
+		receipt.Places = append(receipt.Places, PlaceReceipt{Place: d.at, Stored: d.last.stored, Wanted: d.last.members, Full: d.last.full})
 	}
 	return receipt
 }

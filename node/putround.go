@@ -21,6 +21,7 @@ type tally struct {
 	bound     records.Position
 	displaced map[records.ID]*claim
 	lost      int   // did not answer, or said that the place is not theirs to hold
+	full      int   // have no room; they answer and are members
 	refused   error // the last refusal
 }
 
@@ -28,6 +29,9 @@ func (t *tally) add(r exchange.Result) {
 	t.answered++
 	if r.Err != nil {
 		t.refused = r.Err
+		if isFull(r.Err) {
+			t.full++
+		}
 		return
 	}
 	switch r.Outcome.Status {
@@ -159,6 +163,12 @@ func (n *Node) count(tallies []tally, a putAnswer) {
 func notMember(err error) bool {
 	var r *exchange.Refusal
 	return errors.As(err, &r) && r.Code == exchange.NotAMember
+}
+
+// isFull tells whether a member, perhaps ourselves, has no room.
+func isFull(err error) bool {
+	var r *exchange.Refusal
+	return errors.Is(err, exchange.ErrFull) || errors.As(err, &r) && r.Code == exchange.Full
 }
 
 // unreachable notes that a member did not answer, so that the next lookup may

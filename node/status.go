@@ -10,6 +10,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 
+	"github.com/starling-social/starling/datastore"
 	"github.com/starling-social/starling/protocol/exchange"
 )
 
@@ -28,6 +29,8 @@ type Status struct {
 	Size       float64 // nodes in the network, estimated
 	Records    int64   // in the store
 	StoreBytes int64   // that they take
+	Quota      int64   // of these bytes; 0 for none
+	Kept       Kept    // of these bytes, for whom
 	Cached     int     // hot places of which we keep copies for others
 	CachedSize int64   // bytes of the records in them
 	Hot        int     // places of our neighbourhood that many read
@@ -35,6 +38,14 @@ type Status struct {
 	Healing    Healing
 	Heard      uint64        // posts that others announced and we heard by gossip
 	Uptime     time.Duration // since New
+}
+
+// Kept are bytes of the store by whom they are kept for. The rest is the store's own.
+type Kept struct{ Own, Held, Followed, Cached int64 }
+
+func keptOf(s datastore.Stats) Kept {
+	bytes := func(c datastore.Class) int64 { return s.Class[c].Bytes }
+	return Kept{bytes(datastore.Own), bytes(datastore.Held), bytes(datastore.Followed), bytes(datastore.Cached)}
 }
 
 // Status asks every part how it is.
@@ -45,7 +56,8 @@ func (n *Node) Status() Status {
 		PeerID: n.host.ID(), Network: n.config.Network.Name, NetworkID: n.config.Network.ID(),
 		Peers:  len(n.host.Network().Peers()),
 		Prefix: view.Prefix, Members: view.Members, Size: view.Size,
-		Records: stats.Records, StoreBytes: stats.Bytes, Healing: n.healer.healing(), Heard: n.gossip.Stats().Delivered, Uptime: n.now().Sub(n.started),
+		Records: stats.Records, StoreBytes: stats.Bytes, Quota: n.config.StoreQuota, Kept: keptOf(stats),
+		Healing: n.healer.healing(), Heard: n.gossip.Stats().Delivered, Uptime: n.now().Sub(n.started),
 	}
 	s.Cached, s.CachedSize = n.cache.size()
 	warm := n.server.Warm()

@@ -40,13 +40,15 @@ func (a *app) status(s api.Status) error {
 	return a.out.line(`node      %s, %s for %s
 network   %s (%s), about %.0f nodes, %d of them connected
 keeps     %d records in %s, with %d others of its neighbourhood (%d bits)
+store     %s: %s own, %s held, %s followed, %s cached
 healing   %s
 copies    of %d places that many read, %s; of %d such places kept here, %d copies by others
 user      %s
 version   %s`,
 		s.PeerID, state, time.Duration(s.Uptime)*time.Second,
 		s.Network, s.NetworkID, s.Size, s.Peers,
-		s.Records, size(s.StoreBytes), s.Members-1, s.Prefix, healing(s.Healing),
+		s.Records, size(s.StoreBytes), s.Members-1, s.Prefix,
+		quota(s), size(s.Kept.Own), size(s.Kept.Held), size(s.Kept.Followed), size(s.Kept.Cached), healing(s.Healing),
 		s.Cached, size(s.CacheBytes), s.Hot, s.Copies, s.User, s.Version)
 }
 
@@ -59,6 +61,14 @@ func healing(h api.Healing) string {
 		state = fmt.Sprintf("compared with a neighbour %s ago", time.Since(*h.Compared).Round(time.Second))
 	}
 	return fmt.Sprintf("%s; %d records taken, %d given, %d places handed over", state, h.Taken, h.Given, h.Dropped)
+}
+
+// quota says how much of the store may be used by others.
+func quota(s api.Status) string {
+	if s.StoreQuota == 0 {
+		return "no quota"
+	}
+	return fmt.Sprintf("%d%% of %s", 100*s.StoreBytes/s.StoreQuota, size(s.StoreQuota))
 }
 
 func size(bytes int64) string {

@@ -88,6 +88,8 @@ type Status struct {
 	Size       float64 `json:"size"`    // nodes in the network, estimated
 	Records    int64   `json:"records"`
 	StoreBytes int64   `json:"store_bytes"`
+	StoreQuota int64   `json:"store_quota"` // 0 for none
+	Kept       Kept    `json:"kept"`
 	Healing    Healing `json:"healing"`
 	Cached     int     `json:"cached"`       // hot places of which the node keeps copies for others
 	CacheBytes int64   `json:"cached_bytes"` // of the records in them
@@ -95,6 +97,15 @@ type Status struct {
 	Copies     int     `json:"hot_copies"`   // of these, that other nodes keep and offered
 	Uptime     int64   `json:"uptime_s"`
 	Version    string  `json:"version"`
+}
+
+// Kept are the bytes of the store by whom they are kept for. What is left of all of
+// them is the store's own.
+type Kept struct {
+	Own      int64 `json:"own_bytes"`
+	Held     int64 `json:"held_bytes"` // what the node is responsible for
+	Followed int64 `json:"followed_bytes"`
+	Cached   int64 `json:"cached_bytes"`
 }
 
 // Peer is a connected peer.
@@ -161,7 +172,9 @@ func statusOf(s node.Status, me records.User) Status {
 	return Status{
 		PeerID: s.PeerID.String(), User: me.String(), Network: s.Network, NetworkID: s.NetworkID, Ready: s.Ready,
 		Peers: s.Peers, Prefix: s.Prefix, Members: s.Members, Size: s.Size,
-		Records: s.Records, StoreBytes: s.StoreBytes, Healing: healingOf(s.Healing), Cached: s.Cached, CacheBytes: s.CachedSize, Hot: s.Hot, Copies: s.Copies,
+		Records: s.Records, StoreBytes: s.StoreBytes, StoreQuota: s.Quota,
+		Kept:    Kept{Own: s.Kept.Own, Held: s.Kept.Held, Followed: s.Kept.Followed, Cached: s.Kept.Cached},
+		Healing: healingOf(s.Healing), Cached: s.Cached, CacheBytes: s.CachedSize, Hot: s.Hot, Copies: s.Copies,
 		Uptime: int64(s.Uptime.Seconds()), Version: node.Version,
 	}
 }

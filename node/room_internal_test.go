@@ -1,0 +1,91 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/starling-social/starling/datastore"
+	"github.com/starling-social/starling/protocol/exchange"
+	"github.com/starling-social/starling/records"
+)
+
+// A full store is full to those who ask over the wire, and its owner's log says more.
+func TestHolder_full(t *testing.T) {
+	h := newHolder(fullStore{}, func() float64 { return 0 }, nil)
+	_, err := h.Merge(context.Background(), nil)
+	if !errors.Is(err, exchange.ErrFull) || !errors.Is(err, datastore.ErrFull) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+type fullStore struct{ ServedStore }
+
+func (fullStore) Merge(context.Context, []records.Put) ([]records.Outcome, error) {
+	return nil, fmt.Errorf("merge: %w", datastore.ErrFull)
+}
+
+// A member without room has answered, and is a member: it is not lost.
+func TestTally_full(t *testing.T) {
+	var c tally
+	c.members = 2
+	c.add(exchange.Result{Err: &exchange.Refusal{Code: exchange.Full}})
+	c.add(exchange.Result{Err: fmt.Errorf("merge: %w", exchange.ErrFull)})
+	if c.full != 2 || c.lost != 0 || c.answered != 2 || c.members != 2 || c.refused == nil {
+		t.Fatalf("%+v", c)
+	}
+}
+
+// A store in which copies take more than they may is relieved of some of them, and of
+// nothing else.
+func TestRemoveExcess(t *testing.T) {
+	network, err := records.TestNetwork("room")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const limit = 64 << 10
+	s := datastore.OpenMemoryWith(datastore.Config{Network: network, Limits: datastore.Limits{Followed: limit}})
+	defer s.Close()
+	n := &Node{config: Config{Client: true, Network: network, Now: time.Now}, store: s, copies: newCopies(), cache: newCache(0), log: slog.New(slog.DiscardHandler)}
+	var puts []records.Put
+	for i := range 400 {
+		puts = append(puts, postOf(t, network, i))
+	}
+	if _, err := s.Merge(t.Context(), puts[:100]); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // a batch leaves a little room
+		if _, err := s.MergeAs(t.Context(), datastore.Followed, puts[100:]); !errors.Is(err, datastore.ErrFull) {
+			t.Fatalf("got %v, want ErrFull", err)
+		}
+	}
+	held := s.Stats().Class[datastore.Held]
+	if err := n.removeExcess(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	followed := s.Stats().Class[datastore.Followed].Bytes
+	if followed > limit*9/10 || followed < limit/2 || s.Stats().Class[datastore.Held] != held {
+		t.Fatalf("%d bytes followed, held %+v, were %+v", followed, s.Stats().Class[datastore.Held], held)
+	}
+	if err := s.Verify(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// postOf is one of many posts, at a place of its own.
+func postOf(t *testing.T, n records.Network, i int) records.Put {
+	t.Helper()
+	key := records.KeyFromSeed([32]byte{0: byte(i), 1: byte(i >> 8), 2: 1})
+	d, err := records.NewPost(1_600_000_000_000, [8]byte{}, records.PostHead{}, records.PostBody{Text: "hello"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := records.Seal(t.Context(), n, records.AuthorSigner(key), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return records.Put{Place: records.UserPlace(r.Author()).At(records.LevelMonth, r), Record: r}
+}
