@@ -16,7 +16,7 @@ var (
 	ErrNoQuorum     = errors.New("too few members acknowledged: the post may be lost; try again")
 	ErrTextSize     = fmt.Errorf("text is longer than %d bytes", records.MaxText)
 	ErrManyTags     = fmt.Errorf("post has more than %d places (author, tags, mentions, thread)", records.MaxPlaces)
-	ErrNotSource    = errors.New("not a timeline: want '#tag', a user (did:key:… or me), @ and a user for what mentions them, or a post id")
+	ErrNotSource    = errors.New("not a timeline: want '#tag', a user (did:key:… or me), @ and a user for what mentions them, a post id, or + and a post id for its sequels")
 	ErrThread       = errors.New("a thread cannot be followed: follow its author or a hashtag, or watch it")
 	ErrManyFollowed = fmt.Errorf("%d sources are followed: unfollow one first", MaxFollowed)
 	ErrStopped      = errors.New("node has stopped")

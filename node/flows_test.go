@@ -49,6 +49,35 @@ func TestPublish_readEverywhere(t *testing.T) {
 	})
 }
 
+// What a stranger answers is found under the post by everybody, and by the author
+// among what mentions them; what the author goes on to say stands under the post as a
+// timeline of its own. Both read like any timeline, page by page.
+func TestTimeline_repliesAndSequels(t *testing.T) {
+	simulate(t, nodetest.Config{Nodes: 14, Links: nodetest.LinksConfig{Seed: 9}}, func(ctx context.Context, net *nodetest.Network) {
+		author, stranger := net.Nodes[1], net.Nodes[9]
+		post := publish(ctx, t, author, node.Draft{Text: "what do you think?"})
+		root := post.Ref()
+		publish(ctx, t, stranger, node.Draft{Text: "a stranger's word", ReplyTo: &root, Mentions: []records.User{author.User()}})
+		var want []string
+		for i := range 5 {
+			text := fmt.Sprint("and another thing ", i)
+			publish(ctx, t, author, node.Draft{Text: text, ReplyTo: &root})
+			want = append([]string{text}, want...)
+		}
+		for _, x := range net.Nodes {
+			if got := thread(ctx, t, x, root); len(got) != 7 || !slices.Contains(got, "a stranger's word") {
+				t.Errorf("node %d reads the thread %q", x.Index, got)
+			}
+			if got := texts(ctx, t, x, node.MentionSource(author.User()), 50); !slices.Equal(got, []string{"a stranger's word"}) {
+				t.Errorf("node %d reads %q among what mentions the author", x.Index, got)
+			}
+			if got := texts(ctx, t, x, node.SequelSource(root), 2); !slices.Equal(got, want) {
+				t.Errorf("node %d reads the sequels %q, want %q", x.Index, got, want)
+			}
+		}
+	})
+}
+
 func thread(ctx context.Context, t *testing.T, x *nodetest.Node, ref records.Ref) (out []string) {
 	t.Helper()
 	for r, err := range x.Timeline(ctx, node.ThreadSource(ref), node.Range{Limit: 50}) {

@@ -18,6 +18,10 @@ func TestParseSource(t *testing.T) {
 		"me":           me.String(),
 		other.String(): other.String(),
 		ref.String():   ref.String(),
+
+		"@me":                "@" + me.String(),
+		"@" + other.String(): "@" + other.String(),
+		"+" + ref.String():   "+" + ref.String(),
 	} {
 		if s, err := node.ParseSource(in, me); err != nil || s.String() != want {
 			t.Errorf("%q is %v, %v, want %s", in, s, err, want)
@@ -32,6 +36,8 @@ func TestParseSource(t *testing.T) {
 		"did:web:example.org":   records.ErrNotUser,
 		ref.String()[:95] + "!": records.ErrNotPost,
 		"p":                     node.ErrNotSource,
+		"@":                     records.ErrNotUser,
+		"+":                     records.ErrNotPost,
 	} {
 		if s, err := node.ParseSource(in, me); !errors.Is(err, want) {
 			t.Errorf("%q is %v, %v, want %v", in, s, err, want)

@@ -163,6 +163,8 @@ func (n *Node) newest(ctx context.Context, roots []records.Place, before records
 // it.
 func (n *Node) resolve(ctx context.Context, s Source) (root records.Place, first *records.Record, err error) {
 	switch {
+	case s.sequels:
+		return records.SequelPlace(s.post.Key, s.post.Author), nil, nil
 	case s.post != nil:
 		if first, err = n.threadRoot(ctx, *s.post); err != nil {
 			return records.Place{}, nil, err

@@ -16,12 +16,13 @@ import (
 func newTimeline(a *app) *cobra.Command {
 	limit, before, home := 50, "", false
 	c := &cobra.Command{
-		Use:   "timeline '#TAG' | USER | @USER | POST | --home",
+		Use:   "timeline '#TAG' | USER | @USER | POST | +POST | --home",
 		Short: "Read a timeline, newest first",
 		Long: `Read what was posted with a hashtag, by a user, what mentions a user (@me: what
-mentions you), the thread of a post (which begins with its first post), or with --home
-everything that you follow. Newest first. Quote hashtags: to a shell, # begins a
-comment. The cursor of the last post shown (see --json) says where to go on.`,
+mentions you), the thread of a post (which begins with its first post), what its own
+author added to a post (+ and the post), or with --home everything that you follow.
+Newest first. Quote hashtags: to a shell, # begins a comment. The cursor of the last
+post shown (see --json) says where to go on.`,
 		Example: `  starling timeline '#starling'
   starling timeline me --limit 10
   starling timeline @me
