@@ -51,6 +51,7 @@ func (d *DHT) Members(ctx context.Context, c records.Coordinate) (Neighbourhood,
 
 func (d *DHT) members(ctx context.Context, w *wire, c records.Coordinate) (Neighbourhood, error) {
 	bits, most := d.Prefix(), maxPrefix
+	var thin *survey // of c's part of the region, where there are too few
 	for turn := 1; ; turn++ {
 		s, err := d.surveys.get(ctx, c, bits, func(ctx context.Context, r region) (*survey, error) {
 			return d.survey(ctx, w, r)
@@ -63,11 +64,11 @@ func (d *DHT) members(ctx context.Context, w *wire, c records.Coordinate) (Neigh
 		}
 		bits = min(d.agreedBits(ctx, s, c), most)
 		if bits < s.region.bits {
-			most = bits // deeper there are too few, however many are in all of it
+			most, thin = bits, s // deeper there are too few, however many are in all of it
 		}
 		covered := bits == s.region.bits || bits > s.region.bits && s.complete
 		if covered || turn == maxSurveyTurns {
-			return d.neighbourhood(s, c, max(bits, s.region.bits)), nil
+			return d.neighbourhood(s.with(thin), c, max(bits, s.region.bits)), nil
 		}
 	}
 }
@@ -146,12 +147,12 @@ func (d *DHT) askBits(ctx context.Context, s *survey, p peer.ID, own int) int {
 	return bits
 }
 
-// neighbourhood picks the members of c's region of the given bits.
-func (d *DHT) neighbourhood(s *survey, c records.Coordinate, bits int) Neighbourhood {
+// neighbourhood picks those of c's region of the given bits from members.
+func (d *DHT) neighbourhood(members []member, c records.Coordinate, bits int) Neighbourhood {
 	r := regionOf(c, bits)
-	ranked := make([]rankedMember, 0, len(s.members))
-	for i := range s.members {
-		if m := &s.members[i]; r.holds(m.at) {
+	ranked := make([]rankedMember, 0, len(members))
+	for i := range members {
+		if m := &members[i]; r.holds(m.at) {
 			ranked = append(ranked, rankedMember{word(c, 0) ^ word(m.at, 0), m})
 		}
 	}

@@ -54,6 +54,22 @@ func (v *survey) count(r region) (n int) {
 	return n
 }
 
+// with are the members and those of a survey of a part of the region, if there is
+// one. A survey that is not complete holds those who are nearest to some key, perhaps
+// none in that part.
+func (v *survey) with(part *survey) []member {
+	if part == nil || v.complete {
+		return v.members
+	}
+	all := slices.Clone(v.members)
+	for _, m := range part.members {
+		if !slices.ContainsFunc(v.members, func(o member) bool { return o.id == m.id }) {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
 // A member is a node of a region and since when it is known to be.
 type member struct {
 	contact
