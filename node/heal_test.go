@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/crypto"
+
 	"github.com/starling-social/starling/node"
 	"github.com/starling-social/starling/node/nodetest"
 	"github.com/starling-social/starling/records"
@@ -208,4 +210,55 @@ func TestHeal_shed(t *testing.T) {
 			t.Error("the region of a node that held everything was halved twice, and it dropped nothing")
 		}
 	})
+}
+
+// identities gives the nodes of a network keys that are the same each time.
+func identities(t *testing.T, seed byte) func(int, *node.Config) {
+	t.Helper()
+	return func(i int, c *node.Config) {
+		key, _, err := crypto.GenerateEd25519Key(rand.NewChaCha8([32]byte{seed, byte(i), byte(i >> 8)}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Identity = key
+	}
+}
+
+// Where most members of a place are dead, readers turn to those who hold what lies
+// beside it too. These know nothing of it, and do not pass for members that hold
+// nothing: whoever is left is found, and nothing is missing without a word.
+func TestHeal_fewLeft(t *testing.T) {
+	nodes := 40
+	if smaller() {
+		nodes = 24
+	}
+	network := shallow(t, 6, 16)
+	simulate(t, nodetest.Config{Nodes: nodes, Network: network, Links: nodetest.LinksConfig{Seed: 56}, Tune: identities(t, 1)}, func(ctx context.Context, net *nodetest.Network) {
+		net.Plant(ctx, library(t, network, 70)) // 10 for each hashtag
+		net.Kill(rand.New(rand.NewPCG(3, 4)).Perm(nodes)[:nodes*7/10]...)
+		reader := net.Running()[0]
+		for i := range 7 {
+			tag := records.Tag(fmt.Sprintf("tag%d", i))
+			shown, gap := shownOf(ctx, reader, node.TagSource(tag))
+			for again := 0; again < 3 && gap != nil; again++ { // who has the posts may be taking on more
+				net.Pass(30 * time.Second)
+				shown, gap = shownOf(ctx, reader, node.TagSource(tag))
+			}
+			if shown != 10 {
+				t.Errorf("%d of 10 posts of #%s are read, %v", shown, tag, gap)
+			}
+		}
+	})
+}
+
+// shownOf counts the posts of a timeline, up to 50, and returns what is said to be
+// missing.
+func shownOf(ctx context.Context, x *nodetest.Node, s node.Source) (posts int, gap error) {
+	for _, err := range x.Timeline(ctx, s, node.Range{Limit: 50}) {
+		if err != nil {
+			return posts, err
+		}
+		posts++
+	}
+	return posts, nil
 }

@@ -3,6 +3,7 @@ package node_test
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -220,8 +221,12 @@ func (s stranger) fetch(ctx context.Context, t *testing.T, x *nodetest.Node, p r
 		t.Fatal(err)
 	}
 	answers, err := s.client.Fetch(ctx, x.PeerID(), []records.Query{{Place: p, Before: records.Newest, Limit: 4}})
-	if err != nil || answers[0].Err != nil {
-		t.Fatalf("fetch %s: %v, %v", p, err, answers)
+	if err != nil {
+		t.Fatalf("fetch %s: %v", p, err)
 	}
-	return answers[0].Bucket
+	var refusal *exchange.Refusal
+	if err := answers[0].Err; err != nil && (!errors.As(err, &refusal) || refusal.Code != exchange.NotAMember) {
+		t.Fatalf("fetch %s: %v", p, err)
+	}
+	return answers[0].Bucket // of who is no member, nothing
 }

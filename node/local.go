@@ -32,9 +32,7 @@ func (n *Node) fetch(ctx context.Context, p peer.ID, queries []records.Query) ([
 	}
 	out := make([]exchange.Answer, len(queries))
 	for i, q := range queries {
-		if out[i].Err = n.answersFor(q.Place); out[i].Err == nil {
-			out[i].Bucket, out[i].Err = n.store.Bucket(q)
-		}
+		out[i].Bucket, out[i].Err = n.answer(n.store, q)
 	}
 	return out, nil
 }

@@ -284,6 +284,10 @@ func (w *wave) receive(a readAnswer) (touched []*reading) {
 			b = &a.fetched[i].Bucket
 			w.node.heard(q.reading.query.Place, a.fetched[i])
 		}
+		if a.err == nil && notMember(a.fetched[i].Err) {
+			q.reading.without(a.peer)
+			w.node.dht.Moved(a.peer)
+		}
 		q.reading.take(q, b)
 		touched = append(touched, q.reading)
 	}

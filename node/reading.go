@@ -190,6 +190,11 @@ func (r *reading) take(q question, b *records.Bucket) {
 	}
 }
 
+// without takes out somebody who says that he is no member.
+func (r *reading) without(p peer.ID) {
+	r.members = slices.DeleteFunc(r.members, func(m peer.ID) bool { return m == p })
+}
+
 // enough tells whether waiting longer is unlikely to show more: somebody gave
 // records, most of those asked answered, and nobody holds anything else.
 func (r *reading) enough() bool {

@@ -218,11 +218,19 @@ func (n *Network) sized() bool {
 	return true
 }
 
-// Kill makes a node vanish without a goodbye and then takes its goroutines away.
-func (n *Network) Kill(i int) {
+// Kill makes nodes vanish at once, without a goodbye, and then takes their
+// goroutines away.
+func (n *Network) Kill(nodes ...int) {
 	n.t.Helper()
-	n.Links.Kill(i)
-	n.end(n.Nodes[i])
+	for _, i := range nodes {
+		n.Links.Kill(i)
+	}
+	for _, i := range nodes {
+		n.Nodes[i].stop()
+	}
+	for _, i := range nodes {
+		n.end(n.Nodes[i])
+	}
 }
 
 // Stop ends a node properly.

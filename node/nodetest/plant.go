@@ -143,6 +143,12 @@ func (x *Node) holds() func(records.Coordinate) bool {
 	return func(at records.Coordinate) bool { return !x.client && sharedBits(own, at) >= prefix }
 }
 
+// Holds tells whether the other node stands in the node's neighbourhood, as that is
+// now. Everybody stands in their own.
+func (x *Node) Holds(other *Node) bool {
+	return sharedBits(sha256.Sum256([]byte(x.PeerID())), sha256.Sum256([]byte(other.PeerID()))) >= x.Status().Prefix
+}
+
 // sharedBits is how many leading bits two coordinates have in common.
 func sharedBits(a, b records.Coordinate) int {
 	for i := range a {
