@@ -13,7 +13,7 @@ import (
 // What a text says by itself:
 //
 //	#word              a hashtag: letters, marks and digits of any script, one letter at least
-//	did:key:z6Mk…      a mention
+//	did:key:z6Mk…      a mention, with or without @ before it
 //	https://host/path  a link, http or https, without the punctuation that ends a sentence
 //
 // Each begins where no word does: not after a letter, a digit or one of _#&@/.
@@ -104,6 +104,10 @@ func markAt(text string) (records.Facet, bool) {
 		return tagAt(text)
 	case 'd':
 		return mentionAt(text)
+	case '@':
+		f, ok := mentionAt(text[1:])
+		f.End++
+		return f, ok
 	case 'h', 'H':
 		return linkAt(text)
 	default:

@@ -40,6 +40,7 @@ func TestFacets(t *testing.T) {
 		"numbers":       {"fixes #123 in #2024goals", "#2024goals = tag 2024goals"},
 		"inside words":  {"a#b &#38; ##x /#y #foo_bar", ""},
 		"mention":       {"ask " + bob.String() + ".", bob.String() + " = mention"},
+		"at a mention":  {"@" + bob.String() + ": @me @@" + bob.String(), "@" + bob.String() + " = mention"},
 		"not a mention": {"did:key:z6Mknonsense did:web:example.org", ""},
 		"link":          {"see https://example.org/a#b?c=d, and HTTP://x.y", "https://example.org/a#b?c=d = https://example.org/a#b?c=d\nHTTP://x.y = http://x.y"},
 		"brackets":      {"(https://en.wikipedia.org/wiki/Go_(game)) <https://a.b>", "https://en.wikipedia.org/wiki/Go_(game) = https://en.wikipedia.org/wiki/Go_(game)\nhttps://a.b = https://a.b"},
