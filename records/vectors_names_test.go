@@ -25,7 +25,7 @@ func TestVectors_hashes(t *testing.T) {
 			vectors = append(vectors, hashVector{purpose, contexts[purpose], input, h[:]})
 		}
 	}
-	golden(t, "golden/hashes.json", vectors)
+	match(t, "golden/hashes.json", vectors)
 }
 
 func sortedKeys[V any](m map[string]V) (keys []string) {
@@ -62,7 +62,7 @@ func TestVectors_networks(t *testing.T) {
 			n.Name, p.WorkBits, p.PuzzleBits, p.Neighbourhood, p.Capacity, n.ID(), records.Domain(n),
 		})
 	}
-	golden(t, "golden/networks.json", vectors)
+	match(t, "golden/networks.json", vectors)
 }
 
 type userVector struct {
@@ -78,7 +78,7 @@ func TestVectors_users(t *testing.T) {
 		seed, u := k.Seed(), k.User()
 		vectors = append(vectors, userVector{seed[:], u[:], u.String()})
 	}
-	for _, v := range golden(t, "golden/users.json", vectors) {
+	for _, v := range match(t, "golden/users.json", vectors) {
 		u, err := records.ParseUser(v.User)
 		if err != nil || !bytes.Equal(u[:], v.Public) {
 			t.Errorf("%s: %x, %v", v.User, u, err)
@@ -108,7 +108,7 @@ func TestVectors_postIDs(t *testing.T) {
 			Author: person(1).User(), Created: records.MaxMillis, Key: records.Newest.Key,
 		}),
 	}
-	for _, v := range golden(t, "golden/post_ids.json", vectors) {
+	for _, v := range match(t, "golden/post_ids.json", vectors) {
 		r, err := records.ParseRef(v.PostID)
 		if err != nil || r.String() != v.PostID || r.Created != v.Created || !bytes.Equal(r.Author[:], v.Author) || !bytes.Equal(r.Key[:], v.Key) {
 			t.Errorf("%s: %+v, %v", v.Description, r, err)
@@ -141,5 +141,5 @@ func TestVectors_fingerprints(t *testing.T) {
 			"elements 0 to " + string('0'+rune(i)), at[:], key[:], id[:], e.Sum[:], slices.Clone(sum.Sum[:]),
 		})
 	}
-	golden(t, "golden/fingerprints.json", vectors)
+	match(t, "golden/fingerprints.json", vectors)
 }

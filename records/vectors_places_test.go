@@ -57,7 +57,7 @@ func TestVectors_places(t *testing.T) {
 	} {
 		vectors = append(vectors, placeVectorOf(p))
 	}
-	for _, v := range golden(t, "golden/places.json", vectors) {
+	for _, v := range match(t, "golden/places.json", vectors) {
 		p, err := records.ParsePlace(v.Bytes)
 		if err != nil {
 			t.Fatalf("%s: %v", v.Description, err)

@@ -67,7 +67,7 @@ func recordVectors(t *testing.T) (vectors []recordVector) {
 
 // Envelope, item key, record id and digest of every kind, from fixed seeds.
 func TestVectors_records(t *testing.T) {
-	for _, v := range golden(t, "golden/records.json", recordVectors(t)) {
+	for _, v := range match(t, "golden/records.json", recordVectors(t)) {
 		r, err := records.Open(v.Envelope, testNet, noon.Add(records.MaxAhead))
 		if err != nil {
 			t.Errorf("%s: %v", v.Description, err)
@@ -120,7 +120,7 @@ func TestVectors_certificates(t *testing.T) {
 			})
 		}
 	}
-	golden(t, "golden/certificates.json", vectors)
+	match(t, "golden/certificates.json", vectors)
 }
 
 type workVector struct {
@@ -150,7 +150,7 @@ func TestVectors_work(t *testing.T) {
 			s.name, n.ID(), 8, payload, len(payload), len(r.Roots()), n.WorkBits(len(payload), len(r.Roots())), seed[:], proven,
 		})
 	}
-	for _, v := range golden(t, "golden/work.json", vectors) {
+	for _, v := range match(t, "golden/work.json", vectors) {
 		if v.Proven < v.Want {
 			t.Errorf("%s proves %d bits of %d", v.Description, v.Proven, v.Want)
 		}
@@ -189,7 +189,7 @@ func TestVectors_states(t *testing.T) {
 		stateVectorOf(n, "reactions", set, reactions),
 		stateVectorOf(n, "reactions, fewer than fit", set, reactions[:1]),
 	}
-	golden(t, "golden/states.json", vectors)
+	match(t, "golden/states.json", vectors)
 }
 
 func stateVectorOf(n records.Network, description string, p records.Place, rs []*records.Record) stateVector {
@@ -240,7 +240,7 @@ func TestVectors_recordsInvalid(t *testing.T) {
 	for _, c := range refusals(t) {
 		vectors = append(vectors, refusalVector{c.name, c.network.ID(), c.now.UnixMilli(), c.envelope, nameOf(c.reason)})
 	}
-	golden(t, "invalid/records.json", vectors)
+	match(t, "invalid/records.json", vectors)
 }
 
 func nameOf(reason error) string {

@@ -7,10 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/starling-social/starling/records/golden"
 )
 
-// Vectors are JSON so that an implementation in another language can run them;
-// testdata/README.md says what each file holds.
+// testdata/README.md says what each file of vectors holds.
 
 // hexBytes are bytes, in JSON as hexadecimal digits.
 type hexBytes []byte
@@ -22,44 +23,12 @@ func (h *hexBytes) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// golden compares v with a file of vectors, or writes it with -rewrite. It
-// returns what the file then says.
-func golden[T any](t *testing.T, name string, v T) T {
+// match compares v with a file of vectors, or writes it with -rewrite. It returns
+// what the file then says.
+func match[T any](t *testing.T, name string, v T) T {
 	t.Helper()
-	var got bytes.Buffer
-	enc := json.NewEncoder(&got)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join("testdata", name)
-	if *rewrite {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got.Bytes(), want) {
-		t.Errorf("%s: these bytes are part of the protocol, and they changed; got\n%s", path, firstDifference(got.Bytes(), want))
-	}
+	golden.Match(t, name, v)
 	return readVectors[T](t, name)
-}
-
-func firstDifference(got, want []byte) string {
-	g, w := bytes.Split(got, []byte("\n")), bytes.Split(want, []byte("\n"))
-	for i := range min(len(g), len(w)) {
-		if !bytes.Equal(g[i], w[i]) {
-			return string(g[i]) + "\nwant\n" + string(w[i])
-		}
-	}
-	return "more or fewer lines"
 }
 
 // readVectors reads a file of vectors.

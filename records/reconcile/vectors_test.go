@@ -1,22 +1,15 @@
 package reconcile_test
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/starling-social/starling/records"
+	"github.com/starling-social/starling/records/golden"
 	"github.com/starling-social/starling/records/reconcile"
 )
-
-// rewrite writes the conversations instead of comparing with them.
-var rewrite = flag.Bool("rewrite", false, "write testdata/golden anew")
 
 type (
 	// vector is one conversation, for implementations in other languages. The i-th
@@ -84,28 +77,7 @@ func TestVectors_conversations(t *testing.T) {
 	for i := range vectors {
 		vectors[i].hold(t)
 	}
-	var got bytes.Buffer
-	enc := json.NewEncoder(&got)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(vectors); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join("testdata", "golden", "conversations.json")
-	if *rewrite {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got.Bytes(), want) {
-		t.Errorf("%s: these bytes are part of the protocol, and they changed", path)
-	}
+	golden.Match(t, "golden/conversations.json", vectors)
 }
 
 // hold holds the conversation and notes what is said.
