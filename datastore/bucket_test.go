@@ -152,7 +152,7 @@ func TestEntries_ranges(t *testing.T) {
 		mergeAll(t, s, putsAt(levelHour, rs...))
 		mergeAll(t, s, putsAt(records.LevelMonth, rs...))
 		var all []datastore.Entry
-		for e, err := range s.Entries(records.Coordinate{}, lastCoordinate) {
+		for e, err := range s.All() {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -193,7 +193,7 @@ func TestEntries_closedMeanwhile(t *testing.T) {
 		mergeAll(t, s, putsAt(levelHour, newWriter(t, network(t)).posts(300)...))
 		n := 0
 		var last error
-		for _, err := range s.Entries(records.Coordinate{}, lastCoordinate) {
+		for _, err := range s.All() {
 			if n++; n == 1 {
 				if err := s.Close(); err != nil {
 					t.Fatal(err)

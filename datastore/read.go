@@ -106,6 +106,11 @@ func (s *Store) Entries(from, to records.Coordinate) iter.Seq2[Entry, error] {
 	}
 }
 
+// All lists what is in the state of every place, as [Store.Entries] does.
+func (s *Store) All() iter.Seq2[Entry, error] {
+	return s.Entries(prefixRange(records.Coordinate{}, 0))
+}
+
 func entryUnder(h head, p pair) (e Entry, counts bool, err error) {
 	at, pos, err := parseEntryKey(p.key)
 	if err != nil {

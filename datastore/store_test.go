@@ -169,7 +169,7 @@ func TestCloseFencesStore(t *testing.T) {
 			"fingerprint": func() error { _, err := s.Fingerprint(lastCoordinate, 8); return err },
 			"places":      func() error { _, err := s.Fingerprint(lastCoordinate, 200); return err },
 			"carried":     func() error { return s.Carried(bg, puts[:1]) },
-			"entries":     func() error { return firstError(s.Entries(records.Coordinate{}, lastCoordinate)) },
+			"entries":     func() error { return firstError(s.All()) },
 			"displaced":   func() error { return firstError(s.Displaced()) },
 			"damaged":     func() error { return firstError(s.Damaged()) },
 			"put":         func() error { return s.Datastore().Put(bg, dsKey, nil) },

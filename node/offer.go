@@ -69,7 +69,7 @@ func (n *Node) offerAll(ctx context.Context) error {
 // sweep offers our share of the places that we hold.
 func (n *Node) sweep(ctx context.Context) error {
 	var last records.Place
-	for e, err := range n.store.Entries(records.Coordinate{}, lastCoordinate()) {
+	for e, err := range n.store.All() {
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -87,13 +87,6 @@ func (n *Node) sweep(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func lastCoordinate() (c records.Coordinate) {
-	for i := range c {
-		c[i] = 0xff
-	}
-	return c
 }
 
 // offerOne offers a place and rests; false when ctx has ended.

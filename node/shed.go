@@ -28,7 +28,7 @@ func (n *Node) shed(ctx context.Context) {
 	var places []records.Place
 	var last records.Coordinate
 	complete := true
-	for e, err := range n.store.Entries(records.Coordinate{}, end()) {
+	for e, err := range n.store.All() {
 		if err != nil {
 			n.log.Warn("look for what is no longer ours", "err", err)
 			return
@@ -46,13 +46,6 @@ func (n *Node) shed(ctx context.Context) {
 	if complete && ctx.Err() == nil && n.dht.Prefix() == bits {
 		n.healer.shedDone(bits)
 	}
-}
-
-func end() (c records.Coordinate) {
-	for i := range c {
-		c[i] = 0xff
-	}
-	return c
 }
 
 // shedTo tells whether everything outside of a region of so many bits has been shed.

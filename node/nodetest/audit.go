@@ -46,7 +46,7 @@ func (n *Network) Audit(rs []*records.Record) (differences []string) {
 func (x *Node) states(t T, roots map[records.Place]bool, places map[records.Coordinate]records.Place) map[records.Coordinate]records.Fingerprint {
 	t.Helper()
 	held := map[records.Coordinate]records.Fingerprint{}
-	for e, err := range x.store.Entries(records.Coordinate{}, lastCoordinate()) {
+	for e, err := range x.store.All() {
 		if err != nil {
 			t.Fatalf("entries of node %d: %v", x.Index, err)
 		}
@@ -74,7 +74,7 @@ func (x *Node) Entries() int { return int(x.store.Stats().Entries) }
 // returns how many places that were.
 func (x *Node) Lose(ctx context.Context, root records.Place) (int, error) {
 	var lost []records.Place
-	for e, err := range x.store.Entries(records.Coordinate{}, lastCoordinate()) {
+	for e, err := range x.store.All() {
 		if err != nil {
 			return 0, err
 		}
@@ -89,17 +89,10 @@ func (x *Node) Lose(ctx context.Context, root records.Place) (int, error) {
 // region: one bit of slack is kept.
 func (x *Node) Strays() (n int) {
 	own, prefix := sha256.Sum256([]byte(x.PeerID())), x.Status().Prefix
-	for e, err := range x.store.Entries(records.Coordinate{}, lastCoordinate()) {
+	for e, err := range x.store.All() {
 		if err == nil && sharedBits(own, e.Coordinate) < prefix-1 {
 			n++
 		}
 	}
 	return n
-}
-
-func lastCoordinate() (c records.Coordinate) {
-	for i := range c {
-		c[i] = 0xff
-	}
-	return c
 }
