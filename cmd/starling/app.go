@@ -58,11 +58,16 @@ func userData() (string, error) {
 	return filepath.Join(home, ".local", "share"), nil
 }
 
-// dial finds the node that runs on the data directory.
-func (a *app) dial() (*api.Client, error) {
+// withNode has do talk to the node that runs on the data directory.
+func (a *app) withNode(do func(*api.Client) error) error {
 	dir, err := a.dir()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return api.Dial(dir)
+	n, err := api.Dial(dir)
+	if err != nil {
+		return err
+	}
+	defer n.Close()
+	return do(n)
 }

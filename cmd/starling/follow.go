@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"time"
@@ -31,16 +32,13 @@ cannot be followed: watch them. Quote hashtags: to a shell, # begins a comment.`
 			if err := checkFollowed(args[0]); err != nil {
 				return err
 			}
-			n, err := a.dial()
-			if err != nil {
-				return err
-			}
-			defer n.Close()
-			f, err := n.Follow(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return a.followed(f)
+			return a.withNode(func(n *api.Client) error {
+				f, err := n.Follow(c.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return a.followed(f)
+			})
 		},
 	}
 }
@@ -57,12 +55,7 @@ kept for that alone. What is not on the list is off it already.`,
 			if err := checkFollowed(args[0]); err != nil {
 				return err
 			}
-			n, err := a.dial()
-			if err != nil {
-				return err
-			}
-			defer n.Close()
-			return n.Unfollow(c.Context(), args[0])
+			return a.withNode(func(n *api.Client) error { return n.Unfollow(c.Context(), args[0]) })
 		},
 	}
 }
@@ -74,26 +67,25 @@ func newFollowing(a *app) *cobra.Command {
 		Long:  `Show what your node follows and since when, the longest followed first.`,
 		Args:  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			n, err := a.dial()
-			if err != nil {
-				return err
-			}
-			defer n.Close()
-			list, err := n.Following(c.Context())
-			if err != nil {
-				return err
-			}
-			for _, f := range list.Following {
-				if err := a.followed(f); err != nil {
-					return err
-				}
-			}
-			if len(list.Following) == 0 && !a.json {
-				fmt.Fprintln(os.Stderr, nobodyFollowed)
-			}
-			return nil
+			return a.withNode(func(n *api.Client) error { return a.following(c.Context(), n) })
 		},
 	}
+}
+
+func (a *app) following(ctx context.Context, n *api.Client) error {
+	list, err := n.Following(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range list.Following {
+		if err := a.followed(f); err != nil {
+			return err
+		}
+	}
+	if len(list.Following) == 0 && !a.json {
+		fmt.Fprintln(os.Stderr, nobodyFollowed)
+	}
+	return nil
 }
 
 // nobodyFollowed is what whoever is new at home is told.

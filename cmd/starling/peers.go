@@ -14,21 +14,18 @@ func newPeers(a *app) *cobra.Command {
 the network as yours.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			n, err := a.dial()
-			if err != nil {
-				return err
-			}
-			defer n.Close()
-			list, err := n.Peers(c.Context())
-			if err != nil {
-				return err
-			}
-			for _, p := range list.Peers {
-				if err := a.peer(p); err != nil {
+			return a.withNode(func(n *api.Client) error {
+				list, err := n.Peers(c.Context())
+				if err != nil {
 					return err
 				}
-			}
-			return nil
+				for _, p := range list.Peers {
+					if err := a.peer(p); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
 		},
 	}
 }

@@ -78,20 +78,17 @@ func checkDraft(d api.Draft) error {
 // publish has the node do something and prints the receipt, also when too few
 // members acknowledged: some may have it.
 func (a *app) publish(ctx context.Context, done string, do func(context.Context, *api.Client) (api.Receipt, error)) error {
-	n, err := a.dial()
-	if err != nil {
-		return err
-	}
-	defer n.Close()
-	receipt, err := do(ctx, n)
-	var p *api.Problem
-	if errors.As(err, &p) && p.Receipt != nil {
-		return errors.Join(a.receipt("tried", *p.Receipt), err)
-	}
-	if err != nil {
-		return err
-	}
-	return a.receipt(done, receipt)
+	return a.withNode(func(n *api.Client) error {
+		receipt, err := do(ctx, n)
+		var p *api.Problem
+		if errors.As(err, &p) && p.Receipt != nil {
+			return errors.Join(a.receipt("tried", *p.Receipt), err)
+		}
+		if err != nil {
+			return err
+		}
+		return a.receipt(done, receipt)
+	})
 }
 
 func (a *app) receipt(done string, r api.Receipt) error {

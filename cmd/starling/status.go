@@ -15,24 +15,21 @@ func newStatus(a *app) *cobra.Command {
 		Short: "Show how your node is doing",
 		Args:  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			n, err := a.dial()
-			if err != nil {
-				return err
-			}
-			defer n.Close()
-			s, err := n.Status(c.Context())
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.out.object(s)
-			}
-			return a.status(s)
+			return a.withNode(func(n *api.Client) error {
+				s, err := n.Status(c.Context())
+				if err != nil {
+					return err
+				}
+				return a.status(s)
+			})
 		},
 	}
 }
 
 func (a *app) status(s api.Status) error {
+	if a.json {
+		return a.out.object(s)
+	}
 	state := "joined"
 	if !s.Ready {
 		state = "looking for the network"

@@ -39,19 +39,16 @@ post shown (see --json) says where to go on.`,
 			if _, err := records.ParseCursor(before); before != "" && err != nil {
 				return usage("--before: %w", err)
 			}
-			n, err := a.dial()
-			if err != nil {
+			return a.withNode(func(n *api.Client) error {
+				if home {
+					return a.home(c.Context(), n, limit, before)
+				}
+				shown, err := a.posts(n.Timeline(c.Context(), args[0], limit, before))
+				if err == nil && shown == 0 && !a.json {
+					fmt.Fprintln(os.Stderr, nothingHere)
+				}
 				return err
-			}
-			defer n.Close()
-			if home {
-				return a.home(c.Context(), n, limit, before)
-			}
-			shown, err := a.posts(n.Timeline(c.Context(), args[0], limit, before))
-			if err == nil && shown == 0 && !a.json {
-				fmt.Fprintln(os.Stderr, nothingHere)
-			}
-			return err
+			})
 		},
 	}
 	c.Flags().IntVar(&limit, "limit", limit, "`posts` at most")

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"iter"
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/starling-social/starling/node/api"
 )
 
 func newWatch(a *app) *cobra.Command {
@@ -27,33 +31,34 @@ begins a comment.`,
 			if limit < 0 || c.Flags().Changed("limit") && limit == 0 {
 				return usage("--limit %d: want 1 or more", limit)
 			}
-			n, err := a.dial()
-			if err != nil {
-				return err
-			}
-			defer n.Close()
-			watched := n.Watch(c.Context(), args, limit)
-			if home {
-				watched = n.WatchHome(c.Context(), limit)
-			}
-			for arrival, err := range watched {
-				switch {
-				case c.Context().Err() != nil:
-					return nil // ctrl-C is how a watch ends
-				case err != nil:
-					return err
-				case arrival.Gap != nil:
-					fmt.Fprintf(os.Stderr, "starling: too slow: %d posts were missed; see timeline\n", arrival.Gap.Missed)
-				case arrival.Post != nil:
-					if err := a.post(*arrival.Post); err != nil {
-						return err
-					}
+			return a.withNode(func(n *api.Client) error {
+				if home {
+					return a.arrivals(c.Context(), n.WatchHome(c.Context(), limit))
 				}
-			}
-			return nil
+				return a.arrivals(c.Context(), n.Watch(c.Context(), args, limit))
+			})
 		},
 	}
 	c.Flags().BoolVar(&home, "home", false, "everything that you follow, also what you begin to follow meanwhile")
 	c.Flags().IntVar(&limit, "limit", 0, "`posts` after which to end, old and new together (default no limit)")
 	return c
+}
+
+// arrivals prints what a watch hears until it ends.
+func (a *app) arrivals(ctx context.Context, watched iter.Seq2[api.Arrival, error]) error {
+	for arrival, err := range watched {
+		switch {
+		case ctx.Err() != nil:
+			return nil // ctrl-C is how a watch ends
+		case err != nil:
+			return err
+		case arrival.Gap != nil:
+			fmt.Fprintf(os.Stderr, "starling: too slow: %d posts were missed; see timeline\n", arrival.Gap.Missed)
+		case arrival.Post != nil:
+			if err := a.post(*arrival.Post); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

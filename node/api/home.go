@@ -36,13 +36,7 @@ func (s *Server) watchHome(stopping context.Context, w http.ResponseWriter, r *h
 	if err != nil {
 		return err
 	}
-	most, err := limit(q, 0, maxWatched)
-	if err != nil {
-		return err
-	}
-	return s.stream(stopping, w, r, func(ctx context.Context) iter.Seq2[node.Event, error] {
-		return s.Node.WatchHome(ctx, most)
-	})
+	return s.stream(stopping, w, r, q, s.Node.WatchHome)
 }
 
 // HomePage reads one page of all that the node follows; before may be empty.

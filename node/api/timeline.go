@@ -112,17 +112,20 @@ func (s *Server) watch(stopping context.Context, w http.ResponseWriter, r *http.
 	if err != nil {
 		return err
 	}
-	most, err := limit(q, 0, maxWatched)
-	if err != nil {
-		return err
-	}
-	return s.stream(stopping, w, r, func(ctx context.Context) iter.Seq2[node.Event, error] {
+	return s.stream(stopping, w, r, q, func(ctx context.Context, most int) iter.Seq2[node.Event, error] {
 		return s.Node.Watch(ctx, sources, most)
 	})
 }
 
-// stream sends the events of a watch of the node.
-func (s *Server) stream(stopping context.Context, w http.ResponseWriter, r *http.Request, watch func(context.Context) iter.Seq2[node.Event, error]) error {
+// stream sends the events of a watch of the node, as many as the parameters of a
+// request ask for.
+func (s *Server) stream(stopping context.Context, w http.ResponseWriter, r *http.Request, q url.Values,
+	watch func(ctx context.Context, most int) iter.Seq2[node.Event, error],
+) error {
+	most, err := limit(q, 0, maxWatched)
+	if err != nil {
+		return err
+	}
 	leave, err := enter(s.watches)
 	if err != nil {
 		return err
@@ -133,7 +136,7 @@ func (s *Server) stream(stopping context.Context, w http.ResponseWriter, r *http
 	defer cancel()
 	defer context.AfterFunc(stopping, cancel)()
 	w.Header().Set("Content-Type", eventStream)
-	events := eventsOf(ctx, watch(ctx))
+	events := eventsOf(ctx, watch(ctx, most))
 	defer func() { // events' goroutine ends before the node may
 		cancel()
 		for range events {
