@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -48,12 +49,20 @@ type healer struct {
 
 	mu         sync.Mutex // protects what follows
 	compared   map[peer.ID]time.Time
-	complete   map[peer.ID]bool // compared to the end since the region last grew
-	unfinished map[peer.ID]reconcile.Bound
+	complete   map[peer.ID]exchange.Common // what was compared to the end since the region last grew
+	unfinished map[peer.ID]unfinished
 	doubted    map[peer.ID]bool
+	growths    int // how often the region grew
 	bits       int // of the region that we answer for; more than any while for none
 	shed       int // of the region outside of which nothing is left
 	status     Healing
+}
+
+// An unfinished comparison is gone on with where it ended, as long as it is about
+// the same part of the ring.
+type unfinished struct {
+	what exchange.Common
+	rest reconcile.Bound
 }
 
 // noRegion is more bits than a coordinate has.
@@ -64,8 +73,8 @@ const noRegion = 8*len(records.Coordinate{}) + 1
 func newHealer(holds bool) *healer {
 	return &healer{
 		moved: make(chan struct{}, 1), doubt: make(chan struct{}, 1),
-		compared: map[peer.ID]time.Time{}, complete: map[peer.ID]bool{},
-		unfinished: map[peer.ID]reconcile.Bound{}, doubted: map[peer.ID]bool{}, bits: noRegion,
+		compared: map[peer.ID]time.Time{}, complete: map[peer.ID]exchange.Common{},
+		unfinished: map[peer.ID]unfinished{}, doubted: map[peer.ID]bool{}, bits: noRegion,
 		status: Healing{Filling: holds},
 	}
 }
@@ -79,7 +88,7 @@ func (n *Node) heal(ctx context.Context) error {
 	}
 	for {
 		next := jitter(n.config.HealInterval)
-		if n.healOnce(ctx) == 0 && len(n.dht.Neighbours()) > 0 {
+		if done := n.healOnce(ctx); (done == 0 || n.healer.healing().Filling) && len(n.dht.Neighbours()) > 0 {
 			next = min(next, jitter(healRetry))
 		}
 		n.shed(ctx)
@@ -132,27 +141,19 @@ func (n *Node) healOnce(ctx context.Context) (done int) {
 func (h *healer) view(self records.Coordinate, bits int, neighbours []peer.ID) healView {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	v := healView{
+	left := func(p peer.ID) bool { return !slices.Contains(neighbours, p) }
+	maps.DeleteFunc(h.compared, func(p peer.ID, _ time.Time) bool { return left(p) })
+	maps.DeleteFunc(h.complete, func(p peer.ID, _ exchange.Common) bool { return left(p) })
+	maps.DeleteFunc(h.unfinished, func(p peer.ID, _ unfinished) bool { return left(p) })
+	maps.DeleteFunc(h.doubted, func(p peer.ID, _ bool) bool { return left(p) })
+	urgent := maps.Clone(h.doubted)
+	for p := range h.unfinished {
+		urgent[p] = true
+	}
+	return healView{
 		self: self, bits: bits, neighbours: neighbours, random: shuffle,
-		compared: map[peer.ID]time.Time{}, unfinished: map[peer.ID]bool{}, doubted: map[peer.ID]bool{}, complete: map[peer.ID]bool{},
+		compared: maps.Clone(h.compared), complete: maps.Clone(h.complete), urgent: urgent,
 	}
-	for _, p := range neighbours {
-		if at, ok := h.compared[p]; ok {
-			v.compared[p] = at
-		}
-		v.complete[p] = h.complete[p]
-		v.doubted[p] = h.doubted[p]
-		_, v.unfinished[p] = h.unfinished[p]
-	}
-	for p := range h.compared {
-		if !slices.Contains(neighbours, p) {
-			delete(h.compared, p)
-			delete(h.complete, p)
-			delete(h.unfinished, p)
-		}
-	}
-	clear(h.doubted)
-	return v
 }
 
 // answerFor notes that what was compared suffices to answer for our region, if it
@@ -176,6 +177,7 @@ func (h *healer) grown(bits int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if bits < h.bits {
+		h.growths++
 		clear(h.complete)
 		clear(h.compared)
 		clear(h.unfinished)
@@ -202,7 +204,8 @@ func (h *healer) healing() Healing {
 	return h.status
 }
 
-// suspect notes that a neighbour was seen to hold something else than others.
+// suspect notes that a neighbour was seen to hold something else than others. It is
+// compared with soon.
 func (h *healer) suspect(p peer.ID) {
 	h.mu.Lock()
 	h.doubted[p] = true
@@ -215,48 +218,64 @@ func (h *healer) suspect(p peer.ID) {
 
 // compare makes what we and a neighbour hold in common the same.
 func (n *Node) compare(ctx context.Context, p peer.ID) (err error) {
-	began, from := n.now(), n.healer.resume(p)
-	s := &comparison{node: n, peer: p, left: healGive}
-	rest := from
+	s := &comparison{node: n, peer: p, left: healGive, began: n.now(), growths: n.healer.begin(p)}
 	for range 2 { // a neighbour's prefix may be another than was believed
 		var known bool
 		if s.what, known = n.common(ctx, p); !known {
 			err = fmt.Errorf("%w: nothing in common with %s", errMoved, p)
 			break
 		}
-		rest, err = n.client.Reconcile(ctx, p, s.what, n.store.Holdings(), from, func(d []reconcile.Difference) error { return s.settle(ctx, d) })
+		s.from = n.healer.resume(p, s.what)
+		s.rest, err = n.client.Reconcile(ctx, p, s.what, n.store.Holdings(), s.from, func(d []reconcile.Difference) error { return s.settle(ctx, d) })
 		if !notMember(err) {
 			break
 		}
 	}
-	n.healer.note(p, rest, s, n.now(), err)
+	n.healer.note(s, n.now(), err)
 	if s.taken+s.given > 0 {
-		n.log.Info("healed", "peer_id", p, "taken", s.taken, "given", s.given, "took", n.now().Sub(began).Round(time.Millisecond))
+		n.log.Info("healed", "peer_id", p, "taken", s.taken, "given", s.given, "took", n.now().Sub(s.began).Round(time.Millisecond))
 	}
 	return err
 }
 
-// resume is where to begin with a neighbour.
-func (h *healer) resume(p peer.ID) reconcile.Bound {
+// begin takes note of the beginning of a comparison, and returns how often the
+// region has grown by then.
+func (h *healer) begin(p peer.ID) (growths int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.unfinished[p]
+	delete(h.doubted, p)
+	return h.growths
 }
 
-// note remembers how a comparison ended.
-func (h *healer) note(p peer.ID, rest reconcile.Bound, s *comparison, now time.Time, err error) {
+// resume is where to begin with a neighbour.
+func (h *healer) resume(p peer.ID, what exchange.Common) reconcile.Bound {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.compared[p] = now
+	if u, ok := h.unfinished[p]; ok && u.what == what {
+		return u.rest
+	}
+	start, _ := reconcile.Under(what.Prefix, what.Bits)
+	return start
+}
+
+// note remembers how a comparison ended. One that began before our region grew was
+// about less than that.
+func (h *healer) note(s *comparison, now time.Time, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.status.Taken += int64(s.taken)
 	h.status.Given += int64(s.given)
-	delete(h.unfinished, p)
+	if s.growths != h.growths {
+		return
+	}
+	h.compared[s.peer] = now
+	delete(h.unfinished, s.peer)
 	switch {
-	case err == nil && rest == reconcile.End:
-		h.complete[p] = true
+	case err == nil && s.rest == reconcile.End:
+		h.complete[s.peer] = s.what
 		h.status.Compared = now
-	case rest > h.unfinished[p] && rest != reconcile.End:
-		h.unfinished[p] = rest
+	case s.rest > s.from: // who does not answer at all waits its turn
+		h.unfinished[s.peer] = unfinished{s.what, s.rest}
 	}
 }
 
@@ -275,8 +294,11 @@ func (n *Node) common(ctx context.Context, p peer.ID) (exchange.Common, bool) {
 type comparison struct {
 	node         *Node
 	peer         peer.ID
+	began        time.Time
+	growths      int // of our region, when it began
 	what         exchange.Common
-	left         int // records that may still be given
+	from, rest   reconcile.Bound // where it began, and has to be gone on with
+	left         int             // records that may still be given
 	taken, given int
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/starling-social/starling/protocol/exchange"
 	"github.com/starling-social/starling/records"
 )
 
@@ -18,9 +19,8 @@ type healView struct {
 	bits       int                              // of our prefix
 	neighbours []peer.ID                        // ourselves not
 	compared   map[peer.ID]time.Time            // when with each, to the end or in vain
-	unfinished map[peer.ID]bool                 // comparisons that were cut short
-	doubted    map[peer.ID]bool                 // who were seen to hold something else
-	complete   map[peer.ID]bool                 // with whom to the end since our region last grew
+	urgent     map[peer.ID]bool                 // seen to hold something else, or comparisons that were cut short
+	complete   map[peer.ID]exchange.Common      // what with each to the end since our region last grew
 	random     func(n int, swap func(i, j int)) // shuffles
 }
 
@@ -29,12 +29,12 @@ type healView struct {
 // other holds, and one more.
 const healPartners = 3
 
-// planHealing chooses whom to compare with: where a comparison was cut short, who
-// was seen to differ, and then whoever has waited longest, of both halves of the
+// planHealing chooses whom to compare with: who was seen to differ or where a
+// comparison was cut short, and then whoever has waited longest, of both halves of the
 // region alike. Whatever a neighbour does, the others get their turn.
 func planHealing(v healView) (chosen []peer.ID) {
 	near, far := v.halves()
-	urgent := slices.DeleteFunc(slices.Concat(near, far), func(p peer.ID) bool { return !v.unfinished[p] && !v.doubted[p] })
+	urgent := slices.DeleteFunc(slices.Concat(near, far), func(p peer.ID) bool { return !v.urgent[p] })
 	v.byTurn(urgent)
 	chosen = append(chosen, urgent[:min(len(urgent), healPartners-1)]...)
 	for len(chosen) < healPartners && len(near)+len(far) > 0 {
@@ -101,25 +101,57 @@ func (v healView) byTurn(ps []peer.ID) {
 // shuffle is the random of a view outside of tests.
 func shuffle(n int, swap func(i, j int)) { rand.Shuffle(n, swap) }
 
-// filled tells whether enough has been compared since a time for us to answer for
-// all of our region: with two neighbours, of both halves where there are such, or
-// with everybody there is.
+// filled tells whether enough has been compared since our region last grew for us to
+// answer for all of it: with two neighbours, and so that every part of it is covered,
+// or with everybody there is.
 func (v healView) filled() bool {
-	near, far := v.halves()
-	nearDone, farDone, tried := 0, 0, 0
+	tried := 0
 	for _, p := range v.neighbours {
 		if _, ok := v.compared[p]; ok {
 			tried++
-		}
-		switch {
-		case v.complete[p] && v.isNear(p):
-			nearDone++
-		case v.complete[p]:
-			farDone++
 		}
 	}
 	if tried == len(v.neighbours) {
 		return true
 	}
-	return nearDone+farDone >= 2 && nearDone >= min(len(near), 1) && farDone >= min(len(far), 1)
+	half := exchange.Common{Prefix: v.self, Bits: v.bits + 1}
+	return len(v.complete) >= 2 && v.covered(half, v.neighbours) && v.covered(otherHalf(half), v.neighbours)
+}
+
+// covered tells whether what was compared covers a part of our region: with somebody
+// in it who holds all of it, because after a region has doubled those on the other
+// side lack it as we do, or both of its halves in that way. Where nobody is, anyone
+// who holds it does.
+func (v healView) covered(part exchange.Common, neighbours []peer.ID) bool {
+	var within []peer.ID
+	nobody := true
+	for _, p := range neighbours {
+		if sharedBits(part.Prefix, sha256.Sum256([]byte(p))) < part.Bits {
+			continue
+		}
+		nobody = false
+		if _, done := v.complete[p]; done {
+			within = append(within, p)
+		}
+	}
+	from := within
+	if nobody {
+		from = v.neighbours
+	}
+	for _, p := range from {
+		if what, done := v.complete[p]; done && what.Bits <= part.Bits && sharedBits(what.Prefix, part.Prefix) >= what.Bits {
+			return true
+		}
+	}
+	if len(within) == 0 || part.Bits == noRegion-1 {
+		return false
+	}
+	half := exchange.Common{Prefix: part.Prefix, Bits: part.Bits + 1}
+	return v.covered(half, neighbours) && v.covered(otherHalf(half), neighbours)
+}
+
+// otherHalf is the part of the ring that differs in the last bit alone.
+func otherHalf(c exchange.Common) exchange.Common {
+	c.Prefix[(c.Bits-1)/8] ^= 0x80 >> ((c.Bits - 1) % 8)
+	return c
 }

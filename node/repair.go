@@ -62,7 +62,9 @@ func (n *Node) repair(ctx context.Context, r *reading, all records.Bucket) {
 		if len(puts) == 0 {
 			continue
 		}
-		n.healer.suspect(m)
+		if n.dht.IsMember(m) {
+			n.healer.suspect(m) // a neighbour, with whom we compare all
+		}
 		select {
 		case n.repairs.slots <- struct{}{}:
 		default:
