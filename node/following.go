@@ -29,10 +29,10 @@ type Followed struct {
 // The list is on disk when it returns. Following twice changes nothing. A thread
 // is refused with [ErrThread], one source too many with [ErrManyFollowed].
 func (n *Node) Follow(ctx context.Context, s Source) error {
-	root, known := s.root()
-	if !known {
-		return ErrThread
+	if err := s.Followable(); err != nil {
+		return err
 	}
+	root, _ := s.root()
 	f := n.followed
 	f.writing.Lock()
 	defer f.writing.Unlock()
@@ -115,14 +115,6 @@ func (n *Node) Following() (out []Followed) {
 		}
 	}
 	return out
-}
-
-// Followable tells whether a source can be followed: [ErrThread] if not.
-func (s Source) Followable() error {
-	if _, known := s.root(); !known {
-		return ErrThread
-	}
-	return nil
 }
 
 // follow is an entry of the follow list.
@@ -216,7 +208,7 @@ func decodeFollows(b []byte) (list []follow, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, known := s.root(); !known || indexOf(list, s) >= 0 || len(list) == MaxFollowed {
+		if s.Followable() != nil || indexOf(list, s) >= 0 || len(list) == MaxFollowed {
 			return nil, fmt.Errorf("%s in a list of %d", s, len(entries))
 		}
 		list = append(list, follow{Followed{s, time.UnixMilli(e.Since)}, e.Leaving})
@@ -274,21 +266,6 @@ func (f *followList) tells(p records.Place) bool {
 	defer f.mu.Unlock()
 	_, listed := f.roots[p.Root()]
 	return listed
-}
-
-// root is the root of the tree that a source is read from. That of a thread has to
-// be found: see [Node.resolve].
-func (s Source) root() (_ records.Place, known bool) {
-	switch {
-	case s.post != nil:
-		return records.Place{}, false
-	case s.tag != "":
-		return records.TagPlace(s.tag), true
-	case s.mentions:
-		return records.MentionPlace(s.user), true
-	default:
-		return records.UserPlace(s.user), true
-	}
 }
 
 // living are the roots of what is followed, and what is closed when they change.

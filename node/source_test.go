@@ -23,8 +23,12 @@ func TestParseSource(t *testing.T) {
 		"@" + other.String(): "@" + other.String(),
 		"+" + ref.String():   "+" + ref.String(),
 	} {
-		if s, err := node.ParseSource(in, me); err != nil || s.String() != want {
+		s, err := node.ParseSource(in, me)
+		if err != nil || s.String() != want {
 			t.Errorf("%q is %v, %v, want %s", in, s, err, want)
+		}
+		if again, err := node.ParseSource(want, me); err != nil || again != s {
+			t.Errorf("%s, as it is printed, is %v, %v", want, again, err)
 		}
 	}
 	for in, want := range map[string]error{

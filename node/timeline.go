@@ -162,21 +162,16 @@ func (n *Node) newest(ctx context.Context, roots []records.Place, before records
 // resolve finds the root of a source's tree and, of a thread, the post that began
 // it.
 func (n *Node) resolve(ctx context.Context, s Source) (root records.Place, first *records.Record, err error) {
-	switch {
-	case s.sequels:
-		return records.SequelPlace(s.post.Key, s.post.Author), nil, nil
-	case s.post != nil:
-		if first, err = n.threadRoot(ctx, *s.post); err != nil {
-			return records.Place{}, nil, err
-		}
-		return records.ThreadPlace(first.ItemKey()), first, nil
-	case s.tag != "":
-		return records.TagPlace(s.tag), nil, nil
-	case s.mentions:
-		return records.MentionPlace(s.user), nil, nil
-	default:
-		return records.UserPlace(s.user), nil, nil
+	if root, known := s.root(); known {
+		return root, nil, nil
 	}
+	if s.kind != ofThread {
+		return records.Place{}, nil, ErrNotSource
+	}
+	if first, err = n.threadRoot(ctx, s.post); err != nil {
+		return records.Place{}, nil, err
+	}
+	return records.ThreadPlace(first.ItemKey()), first, nil
 }
 
 // threadRoot is the post that began the thread of ref.

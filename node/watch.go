@@ -92,7 +92,7 @@ func (n *Node) newWatcher(ctx context.Context, sources []Source, limit int) (*wa
 			return nil, err
 		}
 		w.roots = append(w.roots, root)
-		if s.post == nil && s.tag != "" {
+		if s.kind == ofTag {
 			tags = append(tags, s.tag)
 			continue
 		}

@@ -35,12 +35,13 @@ type part struct {
 	run  func(context.Context, *scene) error
 }
 
-// run is the whole campaign: two networks, one after the other, so that not all
+// run is the whole campaign: some networks, one after the other, so that not all
 // records have to be in memory at once; a quick run has few and needs one.
 func (o *options) run(ctx context.Context, c *campaign.Campaign) error {
 	debug.SetMemoryLimit(memory)
 	networks := [][]part{
-		{{"rows", quietAndBusy}, {"home", home}, {"bursts", bursts}, {"density", o.density}, {"storm", writing}},
+		{{"rows", quietAndBusy}, {"home", home}, {"bursts", bursts}, {"density", o.density}},
+		{{"storm", writing}},
 		{{"busiest", busiest}, {"corpus", o.endToEnd}},
 	}
 	if c.Quick {
