@@ -12,6 +12,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/starling-social/starling/datastore"
+	"github.com/starling-social/starling/protocol/dht"
 	"github.com/starling-social/starling/protocol/exchange"
 	"github.com/starling-social/starling/records"
 )
@@ -44,7 +45,7 @@ type Config struct {
 
 	ConnsLow, ConnsHigh int           // connections kept after trimming, and that start it; members of our neighbourhood are never trimmed
 	DoorSize            int           // verified records remembered, at most 9 KiB each
-	PerIPGroup          int           // nodes of one IP group (IPv4 /16, IPv6 AS) in the routing table; 0 is the network's own: 4 on main, else no limit
+	PerIPGroup          int           // nodes of one IP group (IPv4 /16, IPv6 /32) in the routing table; 0 is the network's own: 3 on main, else no limit
 	StoreQuota          int64         // bytes of the store above which only what the owner signed is taken in; 0 for no bound
 	FreeSpace           int64         // bytes of disk left free by what others want stored; 0 for a tenth of the disk, at most 2 GiB; negative for none
 	Cache               int64         // bytes of hot places that we keep copies of for others; 0 keeps none
@@ -73,7 +74,7 @@ type ServedStore = exchange.Store
 
 // mainPerIPGroup lets a cloud region or an office take part, and no operator of
 // one fill a routing table.
-const mainPerIPGroup = 4
+const mainPerIPGroup = 3
 
 // perIPGroup is the limit in force, 0 for none.
 func (c Config) perIPGroup() int {
@@ -81,6 +82,20 @@ func (c Config) perIPGroup() int {
 		return mainPerIPGroup
 	}
 	return c.PerIPGroup
+}
+
+// ipGroups are the limits of the routing table, and of places that have more members
+// than are asked: a sixteenth of them from one group. Nodes in one machine or one house
+// are as many as there are.
+func (c Config) ipGroups() dht.IPGroups {
+	limit := c.perIPGroup()
+	if limit == 0 {
+		return dht.IPGroups{}
+	}
+	return dht.IPGroups{
+		PerBucket: (limit + 1) / 2, PerTable: limit, PerPlace: max(1, c.Network.Params.Neighbourhood/4),
+		Exempt: dht.PrivateNetworks(),
+	}
 }
 
 // DefaultPort carries TCP and WebSocket, and as UDP port QUIC, WebTransport and

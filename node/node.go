@@ -147,7 +147,7 @@ func (n *Node) newDHT() (*dht.DHT, error) {
 		Host: n.host, Network: c.Network, Datastore: n.store.Datastore(),
 		Bootstrap: bootstrap, Remembered: remembered, PrefixOf: n.client.PrefixOf,
 		Server: !c.Client, Addresses: dht.AllAddresses, Now: c.Now, Log: c.Log.With("part", "dht"),
-		IPGroups: dht.IPGroups{PerBucket: (c.perIPGroup() + 1) / 2, PerTable: c.perIPGroup()},
+		IPGroups: c.ipGroups(),
 	})
 }
 

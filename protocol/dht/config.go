@@ -56,15 +56,6 @@ type Config struct {
 	Now      func() time.Time // nil: time.Now
 }
 
-// IPGroups limits how many nodes of one IP group (an IPv4 /16, an IPv6 AS) the
-// routing table takes, so that one operator cannot fill it. 0 is no limit.
-// Loopback and private addresses are never limited. Nodes that are known only
-// behind a relay count into the relay's group.
-type IPGroups struct {
-	PerBucket int // of those that share equally many bits with us
-	PerTable  int // in all
-}
-
 func (c Config) withDefaults() Config {
 	if c.Addresses == nil {
 		c.Addresses = PublicAddresses
@@ -85,8 +76,9 @@ func (c Config) Validate() error {
 		return errors.New("dht: no host")
 	case c.Network.ID() == "":
 		return errors.New("dht: no network")
-	case c.IPGroups.PerBucket < 0 || c.IPGroups.PerTable < 0:
-		return fmt.Errorf("dht: limits of %d and %d nodes per IP group: want 0 (none) or more", c.IPGroups.PerBucket, c.IPGroups.PerTable)
+	case min(c.IPGroups.PerBucket, c.IPGroups.PerTable, c.IPGroups.PerPlace) < 0:
+		return fmt.Errorf("dht: limits of %d, %d and %d nodes per IP group: want 0 (none) or more",
+			c.IPGroups.PerBucket, c.IPGroups.PerTable, c.IPGroups.PerPlace)
 	}
 	return nil
 }

@@ -33,6 +33,8 @@ type DHT struct {
 	changed chan struct{} // holds one when our neighbourhood changed and nobody has noticed yet
 	events  chan event    // what the upkeep should look into
 
+	newcomers chan peer.ID // whom the usher should see
+
 	mu         sync.Mutex // protects everything below
 	run        bool       // Run was called
 	wire       *wire      // nil unless running
@@ -53,6 +55,9 @@ type Status struct {
 	Members  int     // nodes known in our neighbourhood, ourselves included
 	Size     float64 // estimated nodes in the network
 	Table    int     // nodes in the routing table
+	Pending  int     // nodes that wait for a place in it
+	Groups   int     // IP groups that the table's nodes come from
+	Refused  uint64  // times that a node was kept out because its IP group is full
 	Searches uint64  // searches so far
 	Finds    uint64  // questions for nodes they asked
 	Pings    uint64  // and questions for signs of life
@@ -76,6 +81,7 @@ func New(cfg Config) (*DHT, error) {
 		ended:      make(chan struct{}),
 		changed:    make(chan struct{}, 1),
 		events:     make(chan event, maxEvents),
+		newcomers:  make(chan peer.ID, maxGreetings),
 		calls:      map[*call]struct{}{},
 		neighbours: map[peer.ID]struct{}{},
 	}
@@ -109,6 +115,8 @@ func (d *DHT) Run(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.listen(ctx, sub) })
+	g.Go(func() error { return d.usher(ctx, w) })
+	g.Go(func() error { return d.replace(ctx, w) })
 	g.Go(func() error { return newKeeper(d, w).run(ctx) })
 	return errors.Join(g.Wait(), d.stop(w), sub.Close())
 }
@@ -136,16 +144,14 @@ func (d *DHT) start() (*wire, error) {
 		kad.BucketSize(bucketSize(d.k)),
 		kad.DisableProviders(),
 		kad.DisableValues(),
-		kad.DisableAutoRefresh(), // keep.go does it
+		kad.DisableAutoRefresh(),      // keep.go does it
+		kad.LookupCheckConcurrency(0), // nor does it add nodes to its table: usher.go does
 		kad.QueryFilter(func(_ any, p peer.AddrInfo) bool { return mayServe(p.ID) }),
 		kad.RoutingTableFilter(func(_ any, p peer.ID) bool { return mayServe(p) }),
 		kad.AddressFilter(d.cfg.Addresses),
 	}
 	if d.cfg.Datastore != nil {
 		opts = append(opts, kad.Datastore(d.cfg.Datastore))
-	}
-	if d.cfg.IPGroups != (IPGroups{}) {
-		opts = append(opts, kad.RoutingTablePeerDiversityFilter(newIPGroups(d.cfg.IPGroups, d.cfg.Host)))
 	}
 	lib, err := kad.New(discreetHost{d.cfg.Host, d.cfg.Addresses}, opts...)
 	if err != nil {
@@ -157,7 +163,7 @@ func (d *DHT) start() (*wire, error) {
 	}
 	return &wire{
 		host: d.cfg.Host, network: d.cfg.Network, self: d.self, addresses: d.cfg.Addresses,
-		kad: lib, messages: messages,
+		kad: lib, table: newTable(lib.RoutingTable(), d.self, d.cfg.Host, d.cfg.IPGroups), messages: messages,
 	}, nil
 }
 
@@ -212,6 +218,13 @@ func (d *DHT) enter(ctx context.Context) (w *wire, inner context.Context, leave 
 		d.mu.Unlock()
 		d.over.Done()
 	}, nil
+}
+
+// running is what asks others while we run, else nil.
+func (d *DHT) running() *wire {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.wire
 }
 
 // Ready is closed once the table can answer: at once without nodes to join
@@ -270,7 +283,8 @@ func (d *DHT) Status() Status {
 		s.Members++
 	}
 	if w := d.wire; w != nil {
-		s.Table = w.kad.RoutingTable().Size()
+		t := w.table.status()
+		s.Table, s.Pending, s.Groups, s.Refused = t.size, t.pending, t.groups, t.refused
 		s.Searches, s.Finds, s.Pings = w.searches.Load(), w.finds.Load(), w.pings.Load()
 	}
 	return s

@@ -13,7 +13,8 @@
 // an answer that we believe, or in a neighbourhood. Searches are ours (frontier.go
 // decides, search.go asks): the library's own return nodes that did not answer and
 // wait ten seconds for one that hangs. So is the upkeep of the table (keep.go): the
-// library's own leaves dead nodes in it for hours.
+// library's own leaves dead nodes in it for hours. And so is who enters it (table.go,
+// usher.go, groups.go): who answers is never displaced, nor can one operator fill it.
 //
 // # Owns
 //
@@ -24,10 +25,11 @@
 // # Goroutines
 //
 // [New] starts nothing. Everything runs inside [DHT.Run]: the library, one
-// goroutine that listens to the host's events and one that keeps the table and our
-// prefix true. Members asks in goroutines that are gone when it returns. When Run
-// has returned nothing of ours runs and no request is answered any more; questions
-// that the library itself had under way are cancelled and end a moment later.
+// goroutine that listens to the host's events, two that let nodes into the table, and
+// one that keeps the table and our prefix true. Members asks in goroutines that are
+// gone when it returns. When Run has returned nothing of ours runs and no request is
+// answered any more; questions that the library itself had under way are cancelled and
+// end a moment later.
 //
 // # Errors
 //

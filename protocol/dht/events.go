@@ -89,6 +89,9 @@ func (d *DHT) met(p peer.ID) {
 		return
 	}
 	d.surveys.add(contactOf(p), bucketSize(d.k))
+	if w := d.running(); w != nil {
+		d.greet(w, p)
+	}
 	if !d.IsMember(p) {
 		d.tell(event{node: p})
 	}

@@ -2,10 +2,13 @@ package dht
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
-	"github.com/libp2p/go-libp2p-kbucket/peerdiversity"
+	kb "github.com/libp2p/go-libp2p-kbucket"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/host/peerstore"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/starling-social/starling/records"
 )
@@ -26,6 +29,9 @@ const (
 	Calm          = calm
 	Lead          = lead
 	MaxCandidates = maxCandidates
+	PendingWidth  = pendingWidth
+	ReplacePace   = replacePace
+	FreshAge      = freshAge
 	MaxSurveys    = maxSurveys
 	SurveyAge     = surveyAge
 	AskTimeout    = askTimeout
@@ -137,17 +143,48 @@ func (v Survey) Since(p peer.ID) time.Time {
 }
 
 // Preferred picks limit of ids, which are sorted nearest first, known since the
-// given moments.
-func Preferred(ids []peer.ID, since []time.Time, limit int) (kept []peer.ID) {
+// given moments. Those in crowd are more than a few of one operator.
+func Preferred(ids []peer.ID, since []time.Time, limit int, crowd map[peer.ID]bool) (kept []peer.ID) {
 	var members []rankedMember
 	for i, id := range ids {
 		members = append(members, rankedMember{member: &member{contact: contactOf(id), since: since[i]}})
 	}
-	for _, m := range preferred(members, limit) {
+	for _, m := range preferred(members, limit, func([]rankedMember) map[peer.ID]bool { return crowd }) {
 		kept = append(kept, m.id)
 	}
 	return kept
 }
 
-// NewIPGroups is the filter that the routing table is given.
-func NewIPGroups(limits IPGroups) peerdiversity.PeerIPGroupFilter { return newIPGroups(limits, nil) }
+// Table is a routing table without a network around it.
+type Table struct{ t *table }
+
+func NewTable(self peer.ID, bucketSize int) (Table, error) {
+	lib, err := kb.NewRoutingTable(bucketSize, kb.ConvertPeerID(self), time.Minute, peerstore.NewMetrics(), time.Hour, nil)
+	if err != nil {
+		return Table{}, err
+	}
+	return Table{newTable(lib, contactOf(self), nil, IPGroups{})}, nil
+}
+
+func (t Table) Admit(p peer.ID)        { t.t.admit(p) }
+func (t Table) Remove(p peer.ID)       { t.t.remove(p) }
+func (t Table) Has(p peer.ID) bool     { return t.t.has(p) }
+func (t Table) BucketOf(p peer.ID) int { return t.t.bucketOf(p) }
+func (t Table) Pending() int           { return t.t.pending.size() }
+func (t Table) Peers() []peer.ID       { return t.t.lib.ListPeers() }
+func (t Table) Waits(p peer.ID) bool   { return t.t.wait(p) }
+
+// Tick does what is done every ReplacePace.
+func (t Table) Tick(ctx context.Context, lives func(peer.ID) bool) {
+	alive := func(_ context.Context, p peer.ID) bool { return lives(p) }
+	for _, bucket := range t.t.waited() {
+		t.t.probe(ctx, bucket, alive)
+		t.t.promote(ctx, bucket, alive)
+	}
+}
+
+// Of is the groups of some addresses.
+func (g IPGroups) Of(addrs ...ma.Multiaddr) (groups []netip.Prefix, known bool) { return g.of(addrs) }
+
+// Table is who is in the routing table.
+func (d *DHT) Table() []peer.ID { return d.running().table.lib.ListPeers() }

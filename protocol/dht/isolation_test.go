@@ -7,12 +7,9 @@ import (
 
 	kad "github.com/libp2p/go-libp2p-kad-dht"
 	kadpb "github.com/libp2p/go-libp2p-kad-dht/pb"
-	"github.com/libp2p/go-libp2p-kbucket/peerdiversity"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
-	manet "github.com/multiformats/go-multiaddr/net"
 
-	"github.com/starling-social/starling/node/nodetest"
 	"github.com/starling-social/starling/protocol"
 	"github.com/starling-social/starling/protocol/dht"
 	"github.com/starling-social/starling/records"
@@ -140,68 +137,4 @@ func addressesTold(t *testing.T, n *testNet, asked *testNode, about peer.ID) []m
 		}
 	}
 	return nil
-}
-
-// Limits per IP group keep one operator from filling a table; without them a
-// network in one /16 would be a network of three.
-func TestConfig_ipGroups(t *testing.T) {
-	for name, c := range map[string]struct {
-		limits dht.IPGroups
-		want   int
-	}{"off": {dht.IPGroups{}, 11}, "on": {dht.IPGroups{PerBucket: 2, PerTable: 3}, 3}} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, records.Params{Neighbourhood: 4}, func(t *testing.T, n *testNet) {
-				n.links = nodetest.NewLinks(nodetest.LinksConfig{Seed: 1, Subnet: func(int) int { return 7 }})
-				first := n.add(nil)
-				watched := n.add(func(cfg *dht.Config) { through(first)(cfg); cfg.IPGroups = c.limits })
-				for range 10 {
-					n.add(through(first))
-				}
-				n.eventually(time.Minute, func() error {
-					return unless(watched.Status().Table >= c.want, "table is not filled")
-				})
-				if s := watched.Status(); s.Table != c.want {
-					t.Errorf("table of %d, want %d", s.Table, c.want)
-				}
-			})
-		})
-	}
-}
-
-// Nodes in one house are as many as there are, whatever the limits.
-func TestIPGroups_loopbackIsNotLimited(t *testing.T) {
-	t.Parallel()
-	groups := dht.NewIPGroups(dht.IPGroups{PerBucket: 1, PerTable: 2})
-	in := func(address string, shared int) peerdiversity.PeerGroupInfo {
-		ip, err := manet.ToIP(ma.StringCast(address))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return peerdiversity.PeerGroupInfo{Cpl: shared, IPGroupKey: peerdiversity.IPGroupKey(ip)}
-	}
-	for i := range 5 {
-		home := in("/ip4/127.0.0.1", 0)
-		if !groups.Allow(home) {
-			t.Fatalf("loopback node %d is refused", i)
-		}
-		groups.Increment(home)
-	}
-	public := in("/ip4/5.6.7.8", 0)
-	groups.Increment(public)
-	for _, c := range []struct {
-		group peerdiversity.PeerGroupInfo
-		want  bool
-	}{{public, false}, {in("/ip4/5.6.9.9", 0), false}, {in("/ip4/5.6.9.9", 1), true}, {in("/ip4/5.7.9.9", 0), true}} {
-		if got := groups.Allow(c.group); got != c.want {
-			t.Errorf("%+v: allowed %v, want %v", c.group, got, c.want)
-		}
-	}
-	groups.Increment(in("/ip4/5.6.9.9", 1))
-	if groups.Allow(in("/ip4/5.6.9.9", 2)) {
-		t.Error("a third node of the group enters the table")
-	}
-	groups.Decrement(public)
-	if !groups.Allow(public) {
-		t.Error("one that left still counts")
-	}
 }

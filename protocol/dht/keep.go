@@ -99,7 +99,7 @@ func (k *keeper) patience() time.Duration {
 	switch {
 	case k.silences == 1 || k.joined && k.suggested != k.Prefix():
 		return unsureTime
-	case k.wire.kad.RoutingTable().Size() == 0 && len(k.entries()) > 0:
+	case k.wire.table.lib.Size() == 0 && len(k.entries()) > 0:
 		return alonePace
 	default:
 		return math.MaxInt64
@@ -157,7 +157,6 @@ func (k *keeper) round(ctx context.Context, full bool) (changed bool) {
 	}
 	k.silences = 0
 	k.wire.evict(dead)
-	k.wire.kad.RoutingTable().MarkAllPeersIrreplaceable() // else newcomers could push out the old
 	if !k.joined && found.replies == 0 && len(k.cfg.Bootstrap) > 0 {
 		return false
 	}
@@ -165,6 +164,7 @@ func (k *keeper) round(ctx context.Context, full bool) (changed bool) {
 	k.surveys.put(k.surveys.fresh(ground, found, k.member()))
 	k.estimate(ctx, ground, found, full)
 	if full {
+		k.greetConnected(k.wire)
 		k.refresh(ctx)
 	}
 	if ctx.Err() != nil {
@@ -213,7 +213,7 @@ func (k *keeper) seeds(ctx context.Context, full bool) []peer.ID {
 	seeds := slices.Collect(maps.Keys(k.newcomers))
 	clear(k.newcomers)
 	switch {
-	case k.wire.kad.RoutingTable().Size() == 0:
+	case k.wire.table.lib.Size() == 0:
 		return append(seeds, k.bootstrap(ctx)...)
 	case full:
 		return append(seeds, k.reintroduce(ctx)...)
@@ -351,7 +351,7 @@ func (k *keeper) confirmed(current, next int) int {
 // those that did not answer a search are gone from it.
 func (k *keeper) view() view {
 	v := view{size: k.size.size, self: k.counted()}
-	for _, p := range k.wire.kad.RoutingTable().ListPeers() {
+	for _, p := range k.wire.table.lib.ListPeers() {
 		v.shared[min(sharedBits(k.self.at, coordinateOf(p)), maxPrefix)]++
 	}
 	return v

@@ -159,7 +159,7 @@ func (d *DHT) neighbourhood(members []member, c records.Coordinate, bits int) Ne
 	slices.SortFunc(ranked, func(a, b rankedMember) int {
 		return cmp.Or(cmp.Compare(a.distance, b.distance), nearer(c, a.at, b.at))
 	})
-	ranked = preferred(ranked, 4*d.k)
+	ranked = preferred(ranked, 4*d.k, d.crowding)
 	n := Neighbourhood{Bits: bits, Peers: make([]peer.ID, len(ranked))}
 	for i, m := range ranked {
 		n.Peers[i] = m.id
@@ -171,28 +171,6 @@ func (d *DHT) neighbourhood(members []member, c records.Coordinate, bits int) Ne
 type rankedMember struct {
 	distance uint64
 	*member
-}
-
-// preferred keeps at most limit of members, which are sorted nearest first: the
-// nearest half, on which readers and writers agree, and of the rest those known
-// longest, so that a crowd of newcomers displaces nobody.
-func preferred(members []rankedMember, limit int) []rankedMember {
-	if len(members) <= limit {
-		return members
-	}
-	near, rest := members[:limit/2], slices.Clone(members[limit/2:])
-	slices.SortStableFunc(rest, func(a, b rankedMember) int { return a.since.Compare(b.since) })
-	oldest := map[peer.ID]bool{}
-	for _, m := range rest[:limit-len(near)] {
-		oldest[m.id] = true
-	}
-	kept := slices.Clone(near)
-	for _, m := range members[len(near):] {
-		if oldest[m.id] {
-			kept = append(kept, m)
-		}
-	}
-	return kept
 }
 
 // nearest is the n of members that are nearest to target, nearest first.

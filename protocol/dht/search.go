@@ -34,6 +34,7 @@ type wire struct {
 	self      contact
 	addresses func([]ma.Multiaddr) []ma.Multiaddr
 	kad       *kad.IpfsDHT
+	table     *table
 	messages  *kadpb.ProtocolMessenger
 
 	searches, finds, pings atomic.Uint64
@@ -68,7 +69,7 @@ func (w *wire) search(ctx context.Context, key string, bits, limit int, seeds ..
 	w.searches.Add(1)
 	target := records.Coordinate(sha256.Sum256([]byte(key)))
 	f := newFrontier(target, bits, limit)
-	f.add(w.believe(w.kad.RoutingTable().NearestPeers(target[:], limit))...)
+	f.add(w.believe(w.table.lib.NearestPeers(target[:], limit))...)
 	f.add(w.believe(seeds)...)
 
 	var r result
@@ -78,7 +79,7 @@ func (w *wire) search(ctx context.Context, key string, bits, limit int, seeds ..
 		switch {
 		case a.err == nil:
 			f.answer(a.from, a.named)
-			w.alive(a.from)
+			w.table.admit(a.from)
 			r.replies++
 		case bounded.Err() == nil:
 			r.dead, r.err = append(r.dead, a.from), a.err
@@ -165,18 +166,10 @@ func (w *wire) mayServe(p peer.ID) bool {
 	return p != w.self.id && protocol.Solves(w.network, p)
 }
 
-// alive notes that p answered.
-func (w *wire) alive(p peer.ID) {
-	table := w.kad.RoutingTable()
-	if added, err := table.TryAddPeer(p, true, false); err == nil && !added {
-		table.UpdateLastSuccessfulOutboundQueryAt(p, time.Now())
-	}
-}
-
 // evict removes nodes that did not answer from the table.
 func (w *wire) evict(dead []peer.ID) {
 	for _, p := range dead {
-		w.kad.RoutingTable().RemovePeer(p)
+		w.table.remove(p)
 	}
 }
 
@@ -193,7 +186,7 @@ func (w *wire) check(ctx context.Context, nodes []peer.ID) (dead []peer.ID) {
 	}
 	for range nodes {
 		if a := <-answers; a.err == nil {
-			w.alive(a.from)
+			w.table.admit(a.from)
 		} else {
 			dead = append(dead, a.from)
 		}

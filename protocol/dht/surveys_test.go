@@ -270,7 +270,7 @@ func TestPreferred_nearAndOld(t *testing.T) {
 			ids = append(ids, numbered(i))
 			since = append(since, time.Unix(rapid.Int64Range(0, 9).Draw(t, "since"), 0))
 		}
-		kept := dht.Preferred(ids, since, limit)
+		kept := dht.Preferred(ids, since, limit, nil)
 		if len(kept) != min(n, limit) || !slices.IsSortedFunc(kept, func(a, b peer.ID) int {
 			return slices.Index(ids, a) - slices.Index(ids, b)
 		}) {

@@ -122,7 +122,7 @@ func (k *keeper) lookups(ctx context.Context, regions []region, limit int) []loo
 
 // stale is the nodes of the table that were not heard of for the longest.
 func (k *keeper) stale() (ids []peer.ID) {
-	infos := k.wire.kad.RoutingTable().GetPeerInfos()
+	infos := k.wire.table.lib.GetPeerInfos()
 	slices.SortFunc(infos, func(a, b kb.PeerInfo) int {
 		return a.LastSuccessfulOutboundQueryAt.Compare(b.LastSuccessfulOutboundQueryAt)
 	})
