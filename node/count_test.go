@@ -194,3 +194,26 @@ func TestOffer_parentsLearn(t *testing.T) {
 		checkTree(t, net, []*records.Record{r})
 	})
 }
+
+// A writer who knows that a month is witnessed stops at none of the places above it.
+// When his record is older than the witness, the holders see to it that it takes the
+// witness's place.
+func TestOffer_olderThanTheWitness(t *testing.T) {
+	network := shallow(t, 4, 3)
+	simulate(t, crowd(network, 1, 53), func(ctx context.Context, net *nodetest.Network) {
+		s := newScribe(t, network, 1)
+		start := time.Now().AddDate(0, -2, 0)
+		rs := []*records.Record{s.post(start, "first", "sky")}
+		write(ctx, t, net.Nodes[0], rs[0], nil)
+		net.Pass(3 * time.Minute) // everything has been offered
+		writer := net.Nodes[holders]
+		texts(ctx, t, writer, node.TagSource("sky"), 50)
+		rs = append(rs, s.post(start.Add(-time.Hour), "older", "sky"))
+		write(ctx, t, writer, rs[1], nil)
+		if len(net.Audit(rs)) == 0 {
+			t.Error("the root's witness is the older one at once: this shows nothing")
+		}
+		net.Pass(4 * time.Minute)
+		checkTree(t, net, rs)
+	})
+}

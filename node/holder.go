@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -17,18 +16,18 @@ import (
 
 // A holder is the store that others are answered from. It notes what has to follow
 // from what is put there: something was displaced, which is carried down in the end,
-// or a place was used for the first time, which its parent should know of.
+// or a place has a smallest record that it had not, which its parent should know of.
 //
 // It is safe for concurrent use.
 type holder struct {
 	ServedStore
 	displaced chan struct{} // holds a token when something may have been displaced
-	used      chan use      // places used for the first time
-	share     func() float64
+	used      chan use      // places that are to be offered
+	offers    func(records.Place) bool
 	now       func() time.Time
 
-	mu    sync.Mutex // protects known
-	known *simplelru.LRU[records.Place, struct{}]
+	mu    sync.Mutex // protects known and what is in it
+	known *simplelru.LRU[records.Place, *smallest]
 }
 
 // A use is a place that is to be offered to its parent at a time.
@@ -37,23 +36,30 @@ type use struct {
 	at    time.Time
 }
 
+// smallest is what is known of the smallest record put to a place.
+type smallest struct {
+	records.Position
+
+	waiting bool // to be offered
+}
+
 // Bounds of what a holder remembers. A place that is forgotten is offered once more,
 // one that does not fit the queue is left to the next sweep.
 const (
-	knownPlaces = 1 << 15 // 150 bytes each
+	knownPlaces = 1 << 15 // 220 bytes each
 	usedPlaces  = 1 << 10
 )
 
-// newHolder makes the holder in front of a store. Share is the part of the places
-// used for the first time that this node, of all their members, is to offer.
-func newHolder(s ServedStore, share func() float64, now func() time.Time) *holder {
-	known, err := simplelru.NewLRU[records.Place, struct{}](knownPlaces, nil)
+// newHolder makes the holder in front of a store. Offers tells which places this
+// node, of all their members, is to offer.
+func newHolder(s ServedStore, offers func(records.Place) bool, now func() time.Time) *holder {
+	known, err := simplelru.NewLRU[records.Place, *smallest](knownPlaces, nil)
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
 	h := &holder{
 		ServedStore: s, displaced: make(chan struct{}, 1), used: make(chan use, usedPlaces),
-		share: share, now: now, known: known,
+		offers: offers, now: now, known: known,
 	}
 	h.displaced <- struct{}{} // from before the node started
 	return h
@@ -70,7 +76,7 @@ func (h *holder) Merge(ctx context.Context, puts []records.Put) ([]records.Outco
 			h.note()
 		}
 		if (o.Status == records.Stored || o.Status == records.Below) && !puts[i].Place.IsRoot() {
-			h.use(puts[i].Place)
+			h.use(puts[i].Place, puts[i].Place.Position(puts[i].Record))
 		}
 	}
 	return outcomes, err
@@ -84,19 +90,35 @@ func (h *holder) note() {
 	}
 }
 
-// use notes that a place is used.
-func (h *holder) use(p records.Place) {
+// use notes that a record was put to a place. One that is smaller than all before is
+// what the parent should bear witness of.
+func (h *holder) use(p records.Place, at records.Position) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.known.Contains(p) {
+	s, known := h.known.Get(p)
+	if known && s.Compare(at) <= 0 {
 		return
 	}
-	h.known.Add(p, struct{}{})
-	if rand.Float64() >= h.share() {
+	if !known {
+		s = &smallest{}
+		h.known.Add(p, s)
+	}
+	s.Position = at
+	if s.waiting || !h.offers(p) {
 		return
 	}
 	select {
 	case h.used <- use{p, h.now().Add(jitter(offerAfter))}:
+		s.waiting = true
 	default:
+	}
+}
+
+// offering notes that a place is being offered: what comes now comes too late for that.
+func (h *holder) offering(p records.Place) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s, known := h.known.Get(p); known {
+		s.waiting = false
 	}
 }

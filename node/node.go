@@ -96,7 +96,7 @@ func (n *Node) assemble() (err error) {
 	if n.dht, err = n.newDHT(); err != nil {
 		return fmt.Errorf("dht: %w", err)
 	}
-	n.holder = newHolder(n.store, n.offerShare, c.Now)
+	n.holder = newHolder(n.store, n.offers, c.Now)
 	n.server = exchange.NewServer(exchange.ServerConfig{
 		Host: n.host, Door: n.door, Store: n.served(), Holdings: n.store.Holdings(), Region: n.dht, Status: n.exchangeStatus,
 		HotReaders: c.HotReaders, Now: c.Now, Log: c.Log.With("part", "exchange"),

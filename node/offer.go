@@ -1,7 +1,10 @@
 package node
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -12,31 +15,51 @@ import (
 
 // A reader finds a place only if its parent bears witness to it. Writers see to that
 // before they put anything there; but one that was told lies may not have, and the
-// parent's members change. So the holders of a place offer its smallest record to
-// the parent: when the place is used for the first time, when their neighbourhood
-// changes, and now and then. A few of them do, by chance, and only if the members of
-// the parent do not show it already.
+// parent's members change. One that knows of an older witness does not stop at the
+// parent at all. So the holders of a place offer its smallest record to the parent:
+// the few who are nearest when it is another than before, and some by chance when
+// their neighbourhood changes, and now and then. They do only if the members of the
+// parent do not show it already.
 const (
-	offerAfter  = 40 * time.Second // since the first use: half of that to one and a half
+	offerAfter  = 40 * time.Second // since the smallest record came: half of that to one and a half
 	offerEvery  = time.Hour        // between two sweeps over all places: half of that to one and a half
 	offerCalm   = 20 * time.Second // since our neighbourhood changed, likewise
 	offerPace   = time.Second      // between two places, likewise
 	offerBatch  = 8                // records offered at once, when the smallest speak only for themselves
-	offerers    = 4                // members of a place that offer it, in the mean
+	offerers    = 4                // members of a place that offer it; in the mean, where chance decides
 	offerBounds = 10 * time.Second // for one place
 )
 
-// offerShare is the part of our places that we offer.
-func (n *Node) offerShare() float64 {
-	return min(1, offerers/float64(1+len(n.dht.Neighbours())))
+// offers tells whether we are one of the nearest members of a place. Somebody who
+// makes himself the nearest and does nothing delays what chance sees to later.
+func (n *Node) offers(p records.Place) bool {
+	at := p.Coordinate()
+	own := distance(sha256.Sum256([]byte(n.host.ID())), at)
+	nearer := 0
+	for _, m := range n.dht.Neighbours() {
+		if d := distance(sha256.Sum256([]byte(m)), at); bytes.Compare(d[:], own[:]) < 0 {
+			nearer++
+		}
+	}
+	return nearer < offerers
 }
 
-// offerUsed offers the places that are used for the first time.
+// distance is that of Kademlia.
+func distance(a, b records.Coordinate) (d records.Coordinate) {
+	subtle.XORBytes(d[:], a[:], b[:])
+	return d
+}
+
+// offerUsed offers the places whose smallest record is another than before.
 func (n *Node) offerUsed(ctx context.Context) error {
 	for {
 		select {
 		case u := <-n.holder.used:
-			if !pause(ctx, u.at.Sub(n.now())) || !n.offerOne(ctx, u.place) {
+			if !pause(ctx, u.at.Sub(n.now())) {
+				return nil
+			}
+			n.holder.offering(u.place)
+			if !n.offerOne(ctx, u.place) {
 				return nil
 			}
 		case <-ctx.Done():
@@ -66,8 +89,9 @@ func (n *Node) offerAll(ctx context.Context) error {
 	}
 }
 
-// sweep offers our share of the places that we hold.
+// sweep offers a share of the places that we hold, by chance.
 func (n *Node) sweep(ctx context.Context) error {
+	share := min(1, offerers/float64(1+len(n.dht.Neighbours())))
 	var last records.Place
 	for e, err := range n.store.All() {
 		switch {
@@ -79,7 +103,7 @@ func (n *Node) sweep(ctx context.Context) error {
 			continue
 		}
 		last = e.Place
-		if e.Place.IsRoot() || !n.dht.Holds(e.Coordinate) || rand.Float64() >= n.offerShare() {
+		if e.Place.IsRoot() || !n.dht.Holds(e.Coordinate) || rand.Float64() >= share {
 			continue
 		}
 		if !n.offerOne(ctx, e.Place) {

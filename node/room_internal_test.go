@@ -15,10 +15,41 @@ import (
 
 // A full store is full to those who ask over the wire, and its owner's log says more.
 func TestHolder_full(t *testing.T) {
-	h := newHolder(fullStore{}, func() float64 { return 0 }, nil)
+	h := newHolder(fullStore{}, func(records.Place) bool { return false }, nil)
 	_, err := h.Merge(context.Background(), nil)
 	if !errors.Is(err, exchange.ErrFull) || !errors.Is(err, datastore.ErrFull) {
 		t.Fatalf("got %v", err)
+	}
+}
+
+// A place is offered when a record comes that is smaller than all before, and not
+// again before that has been done.
+func TestHolder_offersTheSmallest(t *testing.T) {
+	h := newHolder(fullStore{}, func(records.Place) bool { return true }, time.Now)
+	p := records.TagPlace("sky")
+	at := func(ms records.Millis) records.Position { return records.Position{Created: ms} }
+	waiting := func() int { return len(h.used) }
+	for _, c := range []struct {
+		created records.Millis
+		offered bool // before it comes
+		want    int
+	}{
+		{50, false, 1}, // the first
+		{60, false, 0}, // later
+		{40, false, 0}, // smaller, but the place waits to be offered anyway
+		{30, true, 1},  // after that
+		{30, true, 0},  // the same
+	} {
+		if c.offered {
+			h.offering(p)
+		}
+		h.use(p, at(c.created))
+		if got := waiting(); got != c.want {
+			t.Fatalf("%d: %d offers wait, want %d", c.created, got, c.want)
+		}
+		for waiting() > 0 {
+			<-h.used
+		}
 	}
 }
 
