@@ -67,15 +67,25 @@ func TestHeal_afterManyDied(t *testing.T) {
 	})
 }
 
-// A node that joins takes its share before it answers for it, each record about once.
+// A node that joins takes its share before it answers for it, each record about once:
+// at no moment does it show less of a place than belongs there.
 func TestHeal_join(t *testing.T) {
 	network := shallow(t, 4, 8)
 	simulate(t, nodetest.Config{Nodes: 12, Network: network, Links: nodetest.LinksConfig{Seed: 52}}, func(ctx context.Context, net *nodetest.Network) {
 		rs := library(t, network, 150)
 		net.Plant(ctx, rs)
 		x := net.Start()
-		net.WaitReady()
+		plan := net.Plan(rs)
+		for answered := 0; answered == 0; net.Pass(10 * time.Millisecond) {
+			var wrong int
+			if answered, wrong = plan.Answers(x, x.Region()); wrong > 0 {
+				t.Fatalf("the new node answers for %d places, of which it does not hold %d; its healing is %+v", answered, wrong, x.Status().Healing)
+			}
+		}
 		net.Pass(2 * time.Minute)
+		if answered, wrong := plan.Answers(x, x.Region()); answered != plan.Places(x.Region()) || wrong > 0 {
+			t.Errorf("the new node answers for %d of %d places, and not as it should for %d", answered, plan.Places(x.Region()), wrong)
+		}
 		if s := x.Status(); s.Healing.Filling || s.Healing.Compared.IsZero() || s.Healing.Taken == 0 {
 			t.Errorf("the new node's healing is %+v", s.Healing)
 		}

@@ -32,6 +32,9 @@ func (n *Node) answer(s interface {
 	Bucket(q records.Query) (records.Bucket, error)
 }, q records.Query,
 ) (records.Bucket, error) {
+	if !n.isReady() { // it does not know yet whom to fill it from
+		return records.Bucket{}, errNotFilled
+	}
 	if err := n.answersFor(q.Place); err != nil {
 		return records.Bucket{}, err
 	}

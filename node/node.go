@@ -199,6 +199,15 @@ func (n *Node) Close() (err error) {
 // anybody to join, else when its routing table can answer.
 func (n *Node) Ready() <-chan struct{} { return n.dht.Ready() }
 
+func (n *Node) isReady() bool {
+	select {
+	case <-n.Ready():
+		return true
+	default:
+		return false
+	}
+}
+
 // User is the person who publishes from this node.
 func (n *Node) User() records.User { return n.config.Person.User() }
 

@@ -120,3 +120,38 @@ func contents(t *testing.T, x *nodetest.Node) map[string]int {
 	}
 	return held
 }
+
+// A plan tells what members lack, of what few copies are left, and who shows less
+// than belongs to a place.
+func TestPlan_tells(t *testing.T) {
+	network, err := records.NewNetwork("simulation", records.Params{Neighbourhood: 4, Capacity: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		net := nodetest.New(t, nodetest.Config{Nodes: 4, Network: network, Tune: func(_ int, c *starling.Config) { c.HealInterval = 24 * time.Hour }})
+		net.Settle()
+		net.Pass(time.Minute) // until everybody has compared with everybody
+		rs := traffic(t, network, time.Now())
+		net.Plant(t.Context(), rs)
+		plan, x := net.Plan(rs), net.Nodes[1]
+		places := plan.Places(x.Region())
+		if c := plan.Cover(x, x.Region()); !c.Whole() || c.Due != int64(x.Entries()) || c.Bytes == 0 {
+			t.Errorf("planted, it covers %+v of %d entries", c, x.Entries())
+		}
+		if answered, wrong := plan.Answers(x, x.Region()); answered != places || wrong > 0 || plan.Copies(net.Nodes) != 4 {
+			t.Errorf("planted, it answers for %d of %d places, wrongly for %d; %d copies", answered, places, wrong, plan.Copies(net.Nodes))
+		}
+		before := x.Entries()
+		lost, err := x.Lose(t.Context(), rs[0].Roots()[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := plan.Cover(x, x.Region()); c.Missing() != int64(before-x.Entries()) || c.Whole() {
+			t.Errorf("without %d entries it covers %+v", before-x.Entries(), c)
+		}
+		if answered, wrong := plan.Answers(x, x.Region()); answered != places || wrong != lost || plan.Copies(net.Nodes) != 3 {
+			t.Errorf("without %d places it answers for %d, wrongly for %d; %d copies", lost, answered, wrong, plan.Copies(net.Nodes))
+		}
+	})
+}
