@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -38,6 +39,8 @@ type repairs struct {
 	given *lru.Cache[repairKey, time.Time] // when last
 	slots chan struct{}
 	pace  *rate.Limiter // in bytes; shared with healing
+	moved atomic.Int64  // bytes of records, either way
+	sent  atomic.Int64  // of these, by us
 }
 
 func newRepairs(bytesPerSecond int) *repairs {
@@ -97,10 +100,8 @@ func (r *repairs) take(k repairKey, now time.Time) bool {
 
 // await waits until records may be moved at the pace that is set for that.
 func (r *repairs) await(ctx context.Context, puts []records.Put) error {
-	size := 0
-	for _, p := range puts {
-		size += len(p.Record.Bytes())
-	}
+	size := moves(puts)
+	r.moved.Add(int64(size))
 	for ; size > 0; size -= mendBurst {
 		if err := r.pace.WaitN(ctx, min(size, mendBurst)); err != nil {
 			return fmt.Errorf("wait for the pace of repair: %w", err)
@@ -109,11 +110,25 @@ func (r *repairs) await(ctx context.Context, puts []records.Put) error {
 	return nil
 }
 
+// moves is how many bytes of records some puts carry: one that goes to several
+// places goes once.
+func moves(puts []records.Put) (size int) {
+	once := map[records.ID]bool{}
+	for _, p := range puts {
+		if id := p.Record.ID(); !once[id] {
+			once[id] = true
+			size += len(p.Record.Bytes())
+		}
+	}
+	return size
+}
+
 // mend gives a member records and returns how many it took.
 func (n *Node) mend(ctx context.Context, m peer.ID, puts []records.Put) (taken int, err error) {
 	if err := n.repairs.await(ctx, puts); err != nil {
 		return 0, err
 	}
+	n.repairs.sent.Add(int64(moves(puts)))
 	results, err := n.put(ctx, m, puts)
 	for _, r := range results {
 		if r.Err == nil {

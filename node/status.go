@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"net"
 	"slices"
 	"strings"
@@ -36,6 +37,7 @@ type Status struct {
 	Hot        int     // places of our neighbourhood that many read
 	Copies     int     // copies of those that other nodes keep, as far as they told us
 	Healing    Healing
+	Mending    Mending
 	Heard      uint64        // posts that others announced and we heard by gossip
 	Uptime     time.Duration // since New
 }
@@ -48,25 +50,58 @@ func keptOf(s datastore.Stats) Kept {
 	return Kept{bytes(datastore.Own), bytes(datastore.Held), bytes(datastore.Followed), bytes(datastore.Cached)}
 }
 
+// Mending is what it costs to make what neighbours hold the same, by healing and by
+// repair of what is read.
+type Mending struct {
+	Rate       int       // bytes a second at most, as configured
+	Taken      int64     // bytes of records that came, since the node started
+	Given      int64     // bytes of records that went
+	Compared   []Partner // neighbours that we compared with, the latest first
+	Neighbours int       // how many there are to compare with
+}
+
+// Partner is a neighbour that we compared with.
+type Partner struct {
+	ID    peer.ID
+	At    time.Time
+	Whole bool // to the end, since our region last grew
+}
+
+func (n *Node) mending() Mending {
+	sent := n.repairs.sent.Load()
+	return Mending{
+		Rate: n.config.MendRate, Taken: n.repairs.moved.Load() - sent, Given: sent,
+		Compared: n.healer.partners(), Neighbours: len(n.dht.Neighbours()),
+	}
+}
+
+// partners are those with whom we compared, the latest first.
+func (h *healer) partners() []Partner {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := make([]Partner, 0, len(h.compared))
+	for p, at := range h.compared {
+		_, whole := h.complete[p]
+		out = append(out, Partner{p, at, whole})
+	}
+	slices.SortFunc(out, func(a, b Partner) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.ID, b.ID)) })
+	return out
+}
+
 // Status asks every part how it is.
 func (n *Node) Status() Status {
 	stats := n.store.Stats()
 	view := n.dht.Status()
 	s := Status{
 		PeerID: n.host.ID(), Network: n.config.Network.Name, NetworkID: n.config.Network.ID(),
-		Peers:  len(n.host.Network().Peers()),
+		Ready: n.isReady(), Peers: len(n.host.Network().Peers()),
 		Prefix: view.Prefix, Members: view.Members, Size: view.Size,
 		Records: stats.Records, StoreBytes: stats.Bytes, Quota: n.config.StoreQuota, Kept: keptOf(stats),
-		Healing: n.healer.healing(), Heard: n.gossip.Stats().Delivered, Uptime: n.now().Sub(n.started),
+		Healing: n.healer.healing(), Mending: n.mending(), Heard: n.gossip.Stats().Delivered, Uptime: n.now().Sub(n.started),
 	}
 	s.Cached, s.CachedSize = n.cache.size()
 	warm := n.server.Warm()
 	s.Hot, s.Copies = warm.Hot, warm.Copies
-	select {
-	case <-n.Ready():
-		s.Ready = true
-	default:
-	}
 	return s
 }
 

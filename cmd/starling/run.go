@@ -71,7 +71,7 @@ func run(ctx context.Context, a *app, f runFlags) error {
 	if err := api.CheckAddr(f.api); err != nil {
 		return usage("--api: %w", err)
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	n, err := open(ctx, dir, network, f, log)
 	if err != nil {
 		return err

@@ -39,25 +39,40 @@ network   %s (%s), about %.0f nodes, %d of them connected
 keeps     %d records in %s, with %d others of its neighbourhood (%d bits)
 store     %s: %s own, %s held, %s followed, %s cached
 healing   %s
+moved     %s
 copies    of %d places that many read, %s; of %d such places kept here, %d copies by others
 user      %s
 version   %s`,
 		s.PeerID, state, time.Duration(s.Uptime)*time.Second,
 		s.Network, s.NetworkID, s.Size, s.Peers,
 		s.Records, size(s.StoreBytes), s.Members-1, s.Prefix,
-		quota(s), size(s.Kept.Own), size(s.Kept.Held), size(s.Kept.Followed), size(s.Kept.Cached), healing(s.Healing),
+		quota(s), size(s.Kept.Own), size(s.Kept.Held), size(s.Kept.Followed), size(s.Kept.Cached), healing(s.Healing), moved(s.Healing),
 		s.Cached, size(s.CacheBytes), s.Hot, s.Copies, s.User, s.Version)
 }
 
+// healing says with whom what is held was compared.
 func healing(h api.Healing) string {
-	state := "not compared with anybody yet"
-	switch {
-	case h.Filling:
-		state = "gathering what is to be held here"
-	case h.Compared != nil:
-		state = fmt.Sprintf("compared with a neighbour %s ago", time.Since(*h.Compared).Round(time.Second))
+	whole := 0
+	for _, p := range h.With {
+		if p.Whole {
+			whole++
+		}
 	}
-	return fmt.Sprintf("%s; %d records taken, %d given, %d places handed over", state, h.Taken, h.Given, h.Dropped)
+	state := fmt.Sprintf("compared to the end with %d of %d neighbours", whole, h.Neighbours)
+	if h.Filling {
+		state = "gathering what is to be held here, " + state + " so far"
+	}
+	if len(h.With) > 0 {
+		last := h.With[0]
+		state += fmt.Sprintf(", last with %s %s ago", last.PeerID, time.Since(last.At).Round(time.Second))
+	}
+	return state
+}
+
+// moved says what neighbours gave each other.
+func moved(h api.Healing) string {
+	return fmt.Sprintf("%d entries taken, %s; %d given, %s; %d places handed over; at most %s/s",
+		h.Taken, size(h.TakenBytes), h.Given, size(h.GivenBytes), h.Dropped, size(int64(h.Rate)))
 }
 
 // quota says how much of the store may be used by others.

@@ -37,6 +37,8 @@ type fake struct {
 	network records.Network
 	block   chan struct{} // when set, Publish waits for it or its context
 	err     error         // when set, Publish fails with it, after storing
+	healing node.Healing
+	mending node.Mending
 
 	mu       sync.Mutex // protects all below
 	posts    []*records.Record
@@ -180,7 +182,7 @@ func (f *fake) Watch(ctx context.Context, _ []node.Source, limit int) iter.Seq2[
 func (f *fake) User() records.User { return me.User() }
 
 func (f *fake) Status() node.Status {
-	return node.Status{PeerID: "12D3", Network: "api", NetworkID: f.network.ID(), Peers: 1, Members: 2, Records: 3, StoreBytes: 4, Uptime: 5 * time.Second, Ready: true}
+	return node.Status{PeerID: "12D3", Network: "api", NetworkID: f.network.ID(), Peers: 1, Members: 2, Records: 3, StoreBytes: 4, Uptime: 5 * time.Second, Ready: true, Healing: f.healing, Mending: f.mending}
 }
 
 func (f *fake) Peers() []node.Peer {

@@ -174,7 +174,7 @@ func statusOf(s node.Status, me records.User) Status {
 		Peers: s.Peers, Prefix: s.Prefix, Members: s.Members, Size: s.Size,
 		Records: s.Records, StoreBytes: s.StoreBytes, StoreQuota: s.Quota,
 		Kept:    Kept{Own: s.Kept.Own, Held: s.Kept.Held, Followed: s.Kept.Followed, Cached: s.Kept.Cached},
-		Healing: healingOf(s.Healing), Cached: s.Cached, CacheBytes: s.CachedSize, Hot: s.Hot, Copies: s.Copies,
+		Healing: healingOf(s.Healing, s.Mending), Cached: s.Cached, CacheBytes: s.CachedSize, Hot: s.Hot, Copies: s.Copies,
 		Uptime: int64(s.Uptime.Seconds()), Version: node.Version,
 	}
 }
@@ -192,19 +192,38 @@ func peerOf(p node.Peer) Peer {
 	return out
 }
 
-// Healing is how well what the node holds is known to be what its neighbours hold.
+// Healing is how well what the node holds is known to be what its neighbours hold,
+// and what it takes to make it so.
 type Healing struct {
-	Filling  bool       `json:"filling"`  // it does not answer yet for all that is its to hold
-	Compared *time.Time `json:"compared"` // when last with a neighbour, to the end; null: never
-	Taken    int64      `json:"taken"`    // records that it lacked, since it started
-	Given    int64      `json:"given"`    // records that neighbours lacked
-	Dropped  int64      `json:"dropped"`  // places that are others' to hold now
+	Filling    bool       `json:"filling"`     // it does not answer yet for all that is its to hold
+	Compared   *time.Time `json:"compared"`    // when last with a neighbour, to the end; null: never
+	With       []Partner  `json:"with"`        // neighbours that it compared with, the latest first
+	Neighbours int        `json:"neighbours"`  // how many there are to compare with
+	Taken      int64      `json:"taken"`       // entries, each a record at a place, that it lacked, since it started
+	Given      int64      `json:"given"`       // entries that neighbours lacked
+	Dropped    int64      `json:"dropped"`     // places that are others' to hold now
+	TakenBytes int64      `json:"taken_bytes"` // of records that came, by healing and by repair of what is read
+	GivenBytes int64      `json:"given_bytes"`
+	Rate       int        `json:"rate"` // bytes a second at most, of both together
 }
 
-func healingOf(h node.Healing) Healing {
-	out := Healing{Filling: h.Filling, Taken: h.Taken, Given: h.Given, Dropped: h.Dropped}
+// Partner is a neighbour that a node compared what it holds with.
+type Partner struct {
+	PeerID string    `json:"peer_id"`
+	At     time.Time `json:"at"`
+	Whole  bool      `json:"whole"` // to the end, since the node's region last grew
+}
+
+func healingOf(h node.Healing, m node.Mending) Healing {
+	out := Healing{
+		Filling: h.Filling, With: []Partner{}, Neighbours: m.Neighbours,
+		Taken: h.Taken, Given: h.Given, Dropped: h.Dropped, TakenBytes: m.Taken, GivenBytes: m.Given, Rate: m.Rate,
+	}
 	if !h.Compared.IsZero() {
 		out.Compared = &h.Compared
+	}
+	for _, p := range m.Compared {
+		out.With = append(out.With, Partner{p.ID.String(), p.At, p.Whole})
 	}
 	return out
 }
