@@ -27,7 +27,8 @@ var law = star.Law{
 		"node/api":          {"node", "records"},
 		"node/nodetest":     {"node", "datastore", "records"}, // simulated nodes keep their store in memory
 		"node/testnet":      {"node", "records"},
-		"node":              {"protocol/dht", "protocol/exchange", "protocol/gossip", "datastore", "protocol", "records", "records/reconcile"},
+		"node/healing":      {"records", "records/reconcile"}, // rules that a model of thousands of nodes runs too
+		"node":              {"node/healing", "protocol/dht", "protocol/exchange", "protocol/gossip", "datastore", "protocol", "records", "records/reconcile"},
 		"protocol/dht":      {"protocol", "records"},
 		"protocol/exchange": {"protocol", "protocol/pb", "records", "records/reconcile", "records/wire"},
 		"protocol/gossip":   {"protocol", "records"},
@@ -39,7 +40,7 @@ var law = star.Law{
 		"records/golden":    {}, // for tests
 		"records/reconcile": {"records"},
 		"records/wire":      {},
-		"scripts":           {"cmd", "node", "node/api", "node/nodetest", "node/testnet", "protocol", "protocol/dht", "protocol/exchange", "protocol/gossip", "datastore", "records", "records/reconcile"},
+		"scripts":           {"cmd", "node", "node/api", "node/healing", "node/nodetest", "node/testnet", "protocol", "protocol/dht", "protocol/exchange", "protocol/gossip", "datastore", "records", "records/reconcile"},
 		"":                  {"scripts"},
 	},
 	TestArrows: []string{"node/nodetest", "records/golden"}, // simulated links and pinned bytes serve every layer

@@ -4,13 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/starling-social/starling/node/healing"
 	"github.com/starling-social/starling/protocol/exchange"
 	"github.com/starling-social/starling/records"
 	"github.com/starling-social/starling/records/reconcile"
@@ -47,35 +48,18 @@ type healer struct {
 	moved chan struct{} // holds a token when the neighbourhood may have changed
 	doubt chan struct{} // holds a token when somebody is doubted
 
-	mu         sync.Mutex // protects what follows
-	compared   map[peer.ID]time.Time
-	complete   map[peer.ID]exchange.Common // what was compared to the end since the region last grew
-	unfinished map[peer.ID]unfinished
-	doubted    map[peer.ID]bool
-	growths    int // how often the region grew
-	bits       int // of the region that we answer for; more than any while for none
-	shed       int // of the region outside of which nothing is left
-	status     Healing
+	mu     sync.Mutex // protects what follows
+	ledger *healing.Ledger
+	shed   int // bits of the region outside of which nothing is left
+	status Healing
 }
-
-// An unfinished comparison is gone on with where it ended, as long as it is about
-// the same part of the ring.
-type unfinished struct {
-	what exchange.Common
-	rest reconcile.Bound
-}
-
-// noRegion is more bits than a coordinate has.
-const noRegion = 8*len(records.Coordinate{}) + 1
 
 // newHealer is that of a node which holds something for others, or of one that does
 // not and has nothing to fill.
 func newHealer(holds bool) *healer {
 	return &healer{
 		moved: make(chan struct{}, 1), doubt: make(chan struct{}, 1),
-		compared: map[peer.ID]time.Time{}, complete: map[peer.ID]exchange.Common{},
-		unfinished: map[peer.ID]unfinished{}, doubted: map[peer.ID]bool{}, bits: noRegion,
-		status: Healing{Filling: holds},
+		ledger: healing.NewLedger(), status: Healing{Filling: holds},
 	}
 }
 
@@ -118,8 +102,8 @@ func (h *healer) await(ctx context.Context, next time.Duration) bool {
 // many to the end.
 func (n *Node) healOnce(ctx context.Context) (done int) {
 	bits := n.dht.Prefix()
-	view := n.healer.view(sha256.Sum256([]byte(n.host.ID())), bits, n.dht.Neighbours())
-	for _, p := range planHealing(view) {
+	view := n.healer.view(standsAt(n.host.ID()), bits, n.dht.Neighbours())
+	for _, p := range view.Partners() {
 		bounded, cancel := context.WithTimeout(ctx, healTime)
 		err := n.compare(bounded, p)
 		cancel()
@@ -132,55 +116,38 @@ func (n *Node) healOnce(ctx context.Context) (done int) {
 			n.log.Debug("compare with a neighbour", "peer_id", p, "err", err)
 		}
 	}
-	view = n.healer.view(view.self, bits, n.dht.Neighbours())
+	view = n.healer.view(view.Self, bits, n.dht.Neighbours())
 	n.healer.answerFor(view, n.now())
 	return done
 }
 
-// view is what is to be known for planning. It forgets who is no neighbour any more.
-func (h *healer) view(self records.Coordinate, bits int, neighbours []peer.ID) healView {
+// view is what is to be known for planning.
+func (h *healer) view(self records.Coordinate, bits int, neighbours []peer.ID) healing.View {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	left := func(p peer.ID) bool { return !slices.Contains(neighbours, p) }
-	maps.DeleteFunc(h.compared, func(p peer.ID, _ time.Time) bool { return left(p) })
-	maps.DeleteFunc(h.complete, func(p peer.ID, _ exchange.Common) bool { return left(p) })
-	maps.DeleteFunc(h.unfinished, func(p peer.ID, _ unfinished) bool { return left(p) })
-	maps.DeleteFunc(h.doubted, func(p peer.ID, _ bool) bool { return left(p) })
-	urgent := maps.Clone(h.doubted)
-	for p := range h.unfinished {
-		urgent[p] = true
-	}
-	return healView{
-		self: self, bits: bits, neighbours: neighbours, random: shuffle,
-		compared: maps.Clone(h.compared), complete: maps.Clone(h.complete), urgent: urgent,
-	}
+	v := h.ledger.View(self, bits, neighbours)
+	v.At, v.Random = standsAt, rand.Shuffle
+	return v
 }
 
-// answerFor notes that what was compared suffices to answer for our region, if it
-// does; and that it does not when the region has grown.
-func (h *healer) answerFor(v healView, now time.Time) {
+// standsAt is where a node stands on the ring.
+func standsAt(p peer.ID) records.Coordinate { return sha256.Sum256([]byte(p)) }
+
+// answerFor notes for what we may answer now.
+func (h *healer) answerFor(v healing.View, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if v.bits < h.bits && v.filled() {
-		h.bits = v.bits
-	}
-	h.bits = max(h.bits, min(v.bits, noRegion))
-	h.status.Filling = v.bits < h.bits
-	if !h.status.Filling && len(v.neighbours) == 0 {
+	h.status.Filling = h.ledger.AnswerFor(v)
+	if !h.status.Filling && len(v.Neighbours) == 0 {
 		h.status.Compared = now
 	}
 }
 
-// grown notes that our region has this many bits now. When these are fewer than it
-// is answered for, the comparisons so far were about less.
+// grown notes that our region has this many bits now.
 func (h *healer) grown(bits int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if bits < h.bits {
-		h.growths++
-		clear(h.complete)
-		clear(h.compared)
-		clear(h.unfinished)
+	if h.ledger.Grown(bits) {
 		h.status.Filling = true
 	}
 	select {
@@ -194,7 +161,7 @@ func (h *healer) grown(bits int) {
 func (h *healer) answers(shared int) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return shared >= h.bits
+	return h.ledger.Answers(shared)
 }
 
 // healing is the status.
@@ -208,7 +175,7 @@ func (h *healer) healing() Healing {
 // compared with soon.
 func (h *healer) suspect(p peer.ID) {
 	h.mu.Lock()
-	h.doubted[p] = true
+	h.ledger.Doubt(p)
 	h.mu.Unlock()
 	select {
 	case h.doubt <- struct{}{}:
@@ -218,15 +185,15 @@ func (h *healer) suspect(p peer.ID) {
 
 // compare makes what we and a neighbour hold in common the same.
 func (n *Node) compare(ctx context.Context, p peer.ID) (err error) {
-	s := &comparison{node: n, peer: p, left: healGive, began: n.now(), growths: n.healer.begin(p)}
+	s := &comparison{Comparison: n.healer.begin(p), node: n, left: healGive, began: n.now()}
 	for range 2 { // a neighbour's prefix may be another than was believed
 		var known bool
-		if s.what, known = n.common(ctx, p); !known {
+		if s.What, known = n.common(ctx, p); !known {
 			err = fmt.Errorf("%w: nothing in common with %s", errMoved, p)
 			break
 		}
-		s.from = n.healer.resume(p, s.what)
-		s.rest, err = n.client.Reconcile(ctx, p, s.what, n.store.Holdings(), s.from, func(d []reconcile.Difference) error { return s.settle(ctx, d) })
+		s.From = n.healer.resume(p, s.What)
+		s.Rest, err = n.client.Reconcile(ctx, p, exchange.Common(s.What), n.store.Holdings(), s.From, func(d []reconcile.Difference) error { return s.settle(ctx, d) })
 		if !notMember(err) {
 			break
 		}
@@ -238,67 +205,48 @@ func (n *Node) compare(ctx context.Context, p peer.ID) (err error) {
 	return err
 }
 
-// begin takes note of the beginning of a comparison, and returns how often the
-// region has grown by then.
-func (h *healer) begin(p peer.ID) (growths int) {
+// begin takes note of the beginning of a comparison.
+func (h *healer) begin(p peer.ID) healing.Comparison {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.doubted, p)
-	return h.growths
+	return h.ledger.Begin(p)
 }
 
 // resume is where to begin with a neighbour.
-func (h *healer) resume(p peer.ID, what exchange.Common) reconcile.Bound {
+func (h *healer) resume(p peer.ID, what healing.Part) reconcile.Bound {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if u, ok := h.unfinished[p]; ok && u.what == what {
-		return u.rest
-	}
-	start, _ := reconcile.Under(what.Prefix, what.Bits)
-	return start
+	return h.ledger.Resume(p, what)
 }
 
-// note remembers how a comparison ended. One that began before our region grew was
-// about less than that.
+// note remembers how a comparison ended.
 func (h *healer) note(s *comparison, now time.Time, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.status.Taken += int64(s.taken)
 	h.status.Given += int64(s.given)
-	if s.growths != h.growths {
-		return
-	}
-	h.compared[s.peer] = now
-	delete(h.unfinished, s.peer)
-	switch {
-	case err == nil && s.rest == reconcile.End:
-		h.complete[s.peer] = s.what
+	if h.ledger.Note(s.Comparison, now, err) {
 		h.status.Compared = now
-	case s.rest > s.from: // who does not answer at all waits its turn
-		h.unfinished[s.peer] = unfinished{s.what, s.rest}
 	}
 }
 
 // common is the part of the ring that we and a neighbour hold: the region of whose
 // prefix is the longer.
-func (n *Node) common(ctx context.Context, p peer.ID) (exchange.Common, bool) {
-	self, theirs := sha256.Sum256([]byte(n.host.ID())), sha256.Sum256([]byte(p))
-	c := exchange.Common{Prefix: self, Bits: n.dht.Prefix()}
+func (n *Node) common(ctx context.Context, p peer.ID) (healing.Part, bool) {
+	self, theirs := standsAt(n.host.ID()), standsAt(p)
+	c := healing.Part{Prefix: self, Bits: n.dht.Prefix()}
 	if bits, err := n.client.PrefixOf(ctx, p); err == nil && bits > c.Bits {
-		c = exchange.Common{Prefix: theirs, Bits: bits}
+		c = healing.Part{Prefix: theirs, Bits: bits}
 	}
-	return c, sharedBits(self, theirs) >= n.dht.Prefix()
+	return c, healing.SharedBits(self, theirs) >= n.dht.Prefix()
 }
 
 // A comparison is what came of comparing with one neighbour.
 type comparison struct {
+	healing.Comparison
 	node         *Node
-	peer         peer.ID
 	began        time.Time
-	growths      int // of our region, when it began
-	what         exchange.Common
-	from, rest   reconcile.Bound // where it began, and has to be gone on with
-	left         int             // records that may still be given
+	left         int // records that may still be given
 	taken, given int
 }
 
@@ -306,7 +254,7 @@ type comparison struct {
 // wins is for the stores to say.
 func (s *comparison) settle(ctx context.Context, differences []reconcile.Difference) error {
 	n := s.node
-	puts, err := n.client.Collect(ctx, s.peer, s.what, differences)
+	puts, err := n.client.Collect(ctx, s.Peer, exchange.Common(s.What), differences)
 	for part := range slices.Chunk(puts, healBatch) {
 		if err := n.repairs.await(ctx, part); err != nil {
 			return err
@@ -340,23 +288,23 @@ func (s *comparison) give(ctx context.Context, differences []reconcile.Differenc
 		if s.left == 0 || d.Ours == (records.ID{}) {
 			continue
 		}
-		standing, err := n.store.Holdings().Standing(d.Key, []records.Coordinate{d.At})
-		if err != nil || standing[0].Record.ID() != d.Ours {
+		here, err := n.store.Holdings().Standing(d.Key, []records.Coordinate{d.At})
+		if err != nil || here[0].Record.ID() != d.Ours {
 			continue // theirs won, or it was replaced meanwhile
 		}
-		place := standing[0].Place
+		place := here[0].Place
 		if _, seen := fresh[place]; !seen {
-			fresh[place] = n.repairs.take(repairKey{s.peer, place}, n.now())
+			fresh[place] = n.repairs.take(repairKey{s.Peer, place}, n.now())
 		}
 		if fresh[place] {
-			puts = append(puts, standing[0])
+			puts = append(puts, here[0])
 			s.left--
 		}
 	}
 	for part := range slices.Chunk(puts, healBatch) {
-		taken, err := n.mend(ctx, s.peer, part)
+		taken, err := n.mend(ctx, s.Peer, part)
 		if err != nil {
-			return fmt.Errorf("give what %s lacks: %w", s.peer, err)
+			return fmt.Errorf("give what %s lacks: %w", s.Peer, err)
 		}
 		s.given += taken
 	}
@@ -372,7 +320,7 @@ func (n *Node) answersFor(p records.Place) error {
 	switch {
 	case n.config.Client, !n.dht.Holds(at):
 		return nil
-	case n.healer.answers(sharedBits(sha256.Sum256([]byte(n.host.ID())), at)), len(n.dht.Neighbours()) == 0:
+	case n.healer.answers(healing.SharedBits(standsAt(n.host.ID()), at)), len(n.dht.Neighbours()) == 0:
 		return nil
 	default:
 		return errNotFilled

@@ -2,14 +2,13 @@ package node
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"iter"
-	"math/bits"
 	"slices"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/starling-social/starling/node/healing"
 	"github.com/starling-social/starling/protocol/exchange"
 	"github.com/starling-social/starling/records"
 )
@@ -49,7 +48,7 @@ func (n *Node) members(ctx context.Context, p records.Place) ([]peer.ID, error) 
 	}
 	holders := slices.DeleteFunc(slices.Clone(hood.Peers), func(m peer.ID) bool {
 		held, known := n.client.KnownPrefix(m)
-		return known && sharedBits(sha256.Sum256([]byte(m)), c) < held
+		return known && healing.SharedBits(standsAt(m), c) < held
 	})
 	if len(holders) > 0 {
 		return holders, nil
@@ -58,16 +57,6 @@ func (n *Node) members(ctx context.Context, p records.Place) ([]peer.ID, error) 
 		return nil, fmt.Errorf("neighbourhood of %s is empty", p)
 	}
 	return hood.Peers, nil
-}
-
-// sharedBits is how many leading bits two coordinates have in common.
-func sharedBits(a, b records.Coordinate) int {
-	for i := range a {
-		if x := a[i] ^ b[i]; x != 0 {
-			return 8*i + bits.LeadingZeros8(x)
-		}
-	}
-	return 8 * len(a)
 }
 
 // follow hears what arrives at a root from a member, perhaps ourselves.

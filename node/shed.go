@@ -2,9 +2,9 @@ package node
 
 import (
 	"context"
-	"crypto/sha256"
 	"slices"
 
+	"github.com/starling-social/starling/node/healing"
 	"github.com/starling-social/starling/records"
 )
 
@@ -24,7 +24,7 @@ func (n *Node) shed(ctx context.Context) {
 	if n.healer.shedTo(bits) {
 		return
 	}
-	self := sha256.Sum256([]byte(n.host.ID()))
+	self := standsAt(n.host.ID())
 	var places []records.Place
 	var last records.Coordinate
 	complete := true
@@ -33,7 +33,7 @@ func (n *Node) shed(ctx context.Context) {
 			n.log.Warn("look for what is no longer ours", "err", err)
 			return
 		}
-		if e.Coordinate == last || sharedBits(self, e.Coordinate) >= bits-1 || n.copies.keeps(e.Place) || n.cache.keeps(e.Place) {
+		if e.Coordinate == last || healing.SharedBits(self, e.Coordinate) >= bits-1 || n.copies.keeps(e.Place) || n.cache.keeps(e.Place) {
 			continue
 		}
 		last = e.Coordinate

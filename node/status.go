@@ -79,10 +79,9 @@ func (n *Node) mending() Mending {
 func (h *healer) partners() []Partner {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	out := make([]Partner, 0, len(h.compared))
-	for p, at := range h.compared {
-		_, whole := h.complete[p]
-		out = append(out, Partner{p, at, whole})
+	var out []Partner
+	for p, at := range h.ledger.Compared() {
+		out = append(out, Partner{p, at, h.ledger.Complete(p)})
 	}
 	slices.SortFunc(out, func(a, b Partner) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.ID, b.ID)) })
 	return out
