@@ -22,7 +22,6 @@ type (
 )
 
 const (
-	MaxPrefix = maxPrefix
 	SizeSlack = sizeSlack
 	SizeStep  = sizeStep
 

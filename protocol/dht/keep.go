@@ -45,19 +45,20 @@ type keeper struct {
 	*DHT
 	wire *wire
 
-	size       sizeEstimate
+	rule       Rule
 	joined     bool                 // somebody has answered
 	silences   int                  // rounds in a row in which nobody answered
 	logged     float64              // the size that was last logged
 	complained time.Time            // when the log last said that there is nobody to join through
-	suggested  int                  // the prefix that the rule said in the last round
 	refreshed  [maxPrefix]time.Time // when the bucket of nodes that share so many bits was
 	newcomers  map[peer.ID]struct{} // met since the last round
 	suspects   map[peer.ID]struct{} // failed since the last round
 }
 
 func newKeeper(d *DHT, w *wire) *keeper {
-	return &keeper{DHT: d, wire: w, newcomers: map[peer.ID]struct{}{}, suspects: map[peer.ID]struct{}{}}
+	k := &keeper{DHT: d, wire: w, newcomers: map[peer.ID]struct{}{}, suspects: map[peer.ID]struct{}{}}
+	k.rule = Rule{K: d.k, Self: k.counted()}
+	return k
 }
 
 // run makes rounds until ctx ends: full ones at a pace that slows while nothing
@@ -97,7 +98,7 @@ func (k *keeper) run(ctx context.Context) error {
 // should be another, or while we look for somebody to join through.
 func (k *keeper) patience() time.Duration {
 	switch {
-	case k.silences == 1 || k.joined && k.suggested != k.Prefix():
+	case k.silences == 1 || k.joined && k.rule.Unsure(k.Prefix()):
 		return unsureTime
 	case k.wire.table.lib.Size() == 0 && len(k.entries()) > 0:
 		return alonePace
@@ -312,49 +313,31 @@ func (k *keeper) checkSuspects(ctx context.Context, full bool) []peer.ID {
 // It tells whether either changed.
 func (k *keeper) settle(found []contact) (changed bool) {
 	was := k.Prefix()
-	is := k.confirmed(was, nextPrefix(was, k.k, k.view()))
+	is := k.rule.Next(was, k.census(), k.joined)
 	home := regionOf(k.self.at, is)
 	neighbours := slices.DeleteFunc(slices.Clone(found), func(c contact) bool { return !home.holds(c.at) })
-	changed = k.publish(is, k.size.size, neighbours)
+	changed = k.publish(is, k.rule.Size(), neighbours)
 	members := len(neighbours) + k.counted()
-	switch moved := k.size.size / k.logged; {
+	switch moved := k.rule.Size() / k.logged; {
 	case is != was:
-		k.cfg.Log.Info("prefix changed", "prefix", is, "was", was, "members", members, "network_size", math.Round(k.size.size))
+		k.cfg.Log.Info("prefix changed", "prefix", is, "was", was, "members", members, "network_size", math.Round(k.rule.Size()))
 	case k.joined && (moved > sizeNews || moved < 1/sizeNews):
-		k.cfg.Log.Info("network size changed", "network_size", math.Round(k.size.size), "was", math.Round(k.logged), "prefix", is, "members", members)
+		k.cfg.Log.Info("network size changed", "network_size", math.Round(k.rule.Size()), "was", math.Round(k.logged), "prefix", is, "members", members)
 	default:
 		return changed
 	}
-	k.logged = k.size.size
+	k.logged = k.rule.Size()
 	return changed
 }
 
-// confirmed is the prefix to take when the rule says next. Once others may rely on
-// us, two rounds in a row have to say so, the second soon after the first: a node
-// that was only slow to answer must not make us let go of half our places, nor take
-// on twice as many.
-func (k *keeper) confirmed(current, next int) int {
-	before := k.suggested
-	k.suggested = next
-	switch {
-	case !k.joined:
-		return next
-	case next > current:
-		return max(current, min(next, before))
-	default:
-		return min(current, max(next, before))
-	}
-}
-
-// view is what the table knows. It knows all members of the regions that count,
+// census is what the table knows. It knows all members of the regions that count,
 // because its buckets have room for more than the rule asks for, and only them:
 // those that did not answer a search are gone from it.
-func (k *keeper) view() view {
-	v := view{size: k.size.size, self: k.counted()}
-	for _, p := range k.wire.table.lib.ListPeers() {
-		v.shared[min(sharedBits(k.self.at, coordinateOf(p)), maxPrefix)]++
+func (k *keeper) census() (nodes Census) {
+	for _, p := range k.wire.kad.RoutingTable().ListPeers() {
+		nodes[min(sharedBits(k.self.at, coordinateOf(p)), maxPrefix)]++
 	}
-	return v
+	return nodes
 }
 
 // counted is what we add to a count of the nodes that serve.

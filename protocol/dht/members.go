@@ -101,14 +101,11 @@ func (d *DHT) member() []contact {
 // incomplete one covers that c's part of the region has to be searched by itself.
 func (d *DHT) agreedBits(ctx context.Context, s *survey, c records.Coordinate) int {
 	told := d.toldBits(ctx, s, nearest(s.members, c, 3))
-	agreed := median(told[0], told[1], told[2])
 	if !s.complete {
+		agreed := median(told[0], told[1], told[2])
 		return min(max(agreed, s.region.bits+1), s.region.bits+2, maxPrefix) // a liar cannot send us deep at once
 	}
-	for agreed >= s.region.bits && agreed > 0 && s.count(regionOf(c, agreed)) < d.k {
-		agreed--
-	}
-	return agreed
+	return Agreed(told, s.region.bits, d.k, func(bits int) int { return s.count(regionOf(c, bits)) })
 }
 
 // toldBits asks up to three nodes at once for their prefixes, unless they are

@@ -8,9 +8,9 @@ const sizeSlack = 1.25
 
 // A view is what a node knows about who shares how much of its coordinate.
 type view struct {
-	size   float64            // estimated number of nodes in the network
-	shared [maxPrefix + 1]int // others that share exactly so many bits with us; the last: so many or more
-	self   int                // 1 when we are a member ourselves, else 0
+	size   float64 // estimated number of nodes in the network
+	shared Census  // others that share exactly so many bits with us
+	self   int     // 1 when we are a member ourselves, else 0
 }
 
 // prefixLength is the rule that every member applies to itself. From p = 0 the

@@ -37,7 +37,7 @@ const (
 func (k *keeper) estimate(ctx context.Context, ground region, found result, full bool) {
 	switch {
 	case ground.bits == 0 && found.complete:
-		k.size.count(len(found.contacts) + k.counted())
+		k.rule.Count(len(found.contacts) + k.counted())
 		return
 	case !full:
 		return
@@ -46,7 +46,7 @@ func (k *keeper) estimate(ctx context.Context, ground region, found result, full
 	if !k.joined {
 		samples = firstSamples
 	}
-	limit := max(20, 2*k.k)
+	limit := k.rule.SampleWidth()
 	for _, f := range k.lookups(ctx, slices.Repeat([]region{{}}, samples), limit) {
 		k.sample(f, limit)
 	}
@@ -58,7 +58,7 @@ func (k *keeper) sample(f lookup, limit int) {
 	switch {
 	case f.silent():
 	case f.complete:
-		k.size.count(len(all))
+		k.rule.Count(len(all))
 	case len(f.contacts) >= limit:
 		target := records.Coordinate(sha256.Sum256([]byte(f.key)))
 		sortByDistance(target, all)
@@ -66,21 +66,21 @@ func (k *keeper) sample(f lookup, limit int) {
 		for i, c := range all[:limit] {
 			distances[i] = fraction(target, c.at)
 		}
-		k.size.sample(distances)
+		k.rule.Sample(distances)
 	}
 }
 
 // refresh fills the buckets whose counts decide our prefix, and keeps them filled.
 func (k *keeper) refresh(ctx context.Context) {
 	var due []region
-	view := k.view()
+	nodes := k.census()
 	now := k.cfg.Now()
 	for shared := range maxPrefix {
-		if view.size/math.Exp2(float64(shared+1)) < float64(k.k)/2 {
+		if k.rule.Size()/math.Exp2(float64(shared+1)) < float64(k.k)/2 {
 			break // nobody expects k nodes that far down
 		}
 		age := refreshAge
-		if view.shared[shared] < 2*k.k {
+		if nodes[shared] < 2*k.k {
 			age = refreshThinAge
 		}
 		if now.Sub(k.refreshed[shared]) < age || k.joined && len(due) == refreshWidth {
