@@ -27,7 +27,7 @@
 // # Layout
 //
 // The store stands on an ordered map of byte strings: Pebble, or a B-tree in
-// memory for simulations. Numbers are big endian; a coordinate, an item key, a
+// memory for simulations, whose disks fill up and break ([SimulatedDisk]). Numbers are big endian; a coordinate, an item key, a
 // record id and a digest are 32 bytes; a position is 6 bytes of Unix milliseconds
 // (0 on radix ladders) and an item key, so that keys sort as positions do.
 //

@@ -1,0 +1,68 @@
+package datastore
+
+import (
+	"log/slog"
+	"math"
+	"sync/atomic"
+)
+
+// A SimulatedDisk is what a store in memory lies on: what one store wrote is there
+// for the next that is opened on it, as after a restart, and it fills up and breaks
+// when it is told to. It is safe for concurrent use; of its stores one may be open at
+// a time.
+type SimulatedDisk struct {
+	memory *memory
+	free   atomic.Int64
+	fault  atomic.Pointer[diskFault]
+}
+
+type diskFault struct{ read, write error }
+
+// NewSimulatedDisk is an empty disk without end.
+func NewSimulatedDisk() *SimulatedDisk {
+	d := &SimulatedDisk{memory: newMemory()}
+	d.free.Store(math.MaxInt64)
+	d.fault.Store(&diskFault{})
+	return d
+}
+
+// Open opens the store on the disk, or makes one, as [Open] does in a directory. A
+// disk that is broken may not be opened.
+func (d *SimulatedDisk) Open(cfg Config) (*Store, error) {
+	cfg.Log = slog.New(slog.DiscardHandler)
+	return open(d, cfg)
+}
+
+// Free says how many bytes are free from now on. What is written does not take of
+// them.
+func (d *SimulatedDisk) Free(bytes int64) { d.free.Store(bytes) }
+
+// Break makes every read and every write of the disk fail with these errors from now
+// on; nil lets them succeed.
+func (d *SimulatedDisk) Break(read, write error) { d.fault.Store(&diskFault{read, write}) }
+
+func (d *SimulatedDisk) snapshot() (snapshot, error) {
+	v, err := d.memory.snapshot()
+	if f := d.fault.Load(); f.read != nil {
+		return brokenSnapshot{f.read}, nil
+	}
+	return v, err
+}
+
+func (d *SimulatedDisk) apply(b *batch) (func() error, error) {
+	if f := d.fault.Load(); f.write != nil {
+		return nil, f.write
+	}
+	return d.memory.apply(b)
+}
+
+func (d *SimulatedDisk) space() (diskSpace, error) { return diskSpace{free: d.free.Load()}, nil }
+
+func (d *SimulatedDisk) close() error { return nil }
+
+// A brokenSnapshot is that of a disk which does not give anything back.
+type brokenSnapshot struct{ err error }
+
+func (s brokenSnapshot) get([]byte) ([]byte, error)                    { return nil, s.err }
+func (s brokenSnapshot) scan(span, func(key, value []byte) bool) error { return s.err }
+func (s brokenSnapshot) close()                                        {}
