@@ -131,13 +131,17 @@ const maxDisplaced = 2
 
 // displaced are records of the place that belong to its children now, because a
 // smaller one came. They may come with any outcome: a newer version that the peer
-// had from another of the record's places can be what displaced them.
+// had from another of the record's places can be what displaced them. One that is
+// ahead of our clock is left to the peer, whose clock may be right, to carry down.
 func displaced(put records.Put, indices []uint32, held []*records.Record, errs []error) (rs []*records.Record, err error) {
 	if len(indices) > maxDisplaced {
 		return nil, errTooMany
 	}
 	for _, i := range indices {
 		r, err := pick(i, held, errs)
+		if errors.Is(err, records.ErrFuture) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

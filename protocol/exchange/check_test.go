@@ -182,7 +182,7 @@ func TestPut_hostileOutcomes(t *testing.T) {
 		return &pb.Position{Created: uint64(at.Created), Key: at.Key[:]}
 	}
 	held := bytesOf(newer, other, ours, stranger, rs[0])
-	held = append(held, damaged(newer))
+	held = append(held, damaged(newer), post(t, 1, 13*60*60).Bytes()) // the last is ahead of our clock
 	const stored, have, below = pb.Verdict_VERDICT_STORED, pb.Verdict_VERDICT_HAVE, pb.Verdict_VERDICT_BELOW
 	for _, c := range []struct {
 		name string
@@ -191,6 +191,7 @@ func TestPut_hostileOutcomes(t *testing.T) {
 	}{
 		{"stored", &pb.Outcome{Verdict: stored}, true},
 		{"stored, another displaced", &pb.Outcome{Verdict: stored, Displaced: []uint32{1}}, true},
+		{"stored, one of our future displaced", &pb.Outcome{Verdict: stored, Displaced: []uint32{6}}, true},
 		{"had", &pb.Outcome{Verdict: have}, true},
 		{"had a newer one", &pb.Outcome{Verdict: have, Held: index(0)}, true},
 		{"below", &pb.Outcome{Verdict: below, Bound: position(rs[0])}, true},
@@ -202,7 +203,7 @@ func TestPut_hostileOutcomes(t *testing.T) {
 		{"had another thing", &pb.Outcome{Verdict: have, Held: index(1)}, false},
 		{"had an older version", &pb.Outcome{Verdict: have, Held: index(2)}, false},
 		{"had a forged one", &pb.Outcome{Verdict: have, Held: index(5)}, false},
-		{"had none of these", &pb.Outcome{Verdict: have, Held: index(6)}, false},
+		{"had none of these", &pb.Outcome{Verdict: have, Held: index(7)}, false},
 		{"below without a bound", &pb.Outcome{Verdict: below}, false},
 		{"below, within the bound", &pb.Outcome{Verdict: below, Bound: position(rs[2])}, false},
 		{"below, at the bound", &pb.Outcome{Verdict: below, Bound: position(ours)}, false},
