@@ -67,10 +67,16 @@ type Config struct {
 	// answers from instead: a node in all else, that counts or lies. What the node
 	// itself reads of its store does not go through it. Nil is the truth.
 	Serve func(ServedStore) ServedStore
+
+	// Reconcile is the same for what others compare with what they hold.
+	Reconcile func(ServedHoldings) ServedHoldings
 }
 
 // ServedStore is what others are answered from.
 type ServedStore = exchange.Store
+
+// ServedHoldings is what others compare with what they hold.
+type ServedHoldings = exchange.Holdings
 
 // mainPerIPGroup lets a cloud region or an office take part, and no operator of
 // one fill a routing table.

@@ -98,7 +98,7 @@ func (n *Node) assemble() (err error) {
 	}
 	n.holder = newHolder(n.store, n.offers, c.Now)
 	n.server = exchange.NewServer(exchange.ServerConfig{
-		Host: n.host, Door: n.door, Store: n.served(), Holdings: n.store.Holdings(), Region: n.dht, Status: n.exchangeStatus,
+		Host: n.host, Door: n.door, Store: n.served(), Holdings: n.reconciled(), Region: n.dht, Status: n.exchangeStatus,
 		HotReaders: c.HotReaders, Now: c.Now, Log: c.Log.With("part", "exchange"),
 	})
 	n.gossip, err = gossip.New(gossip.Config{
@@ -117,6 +117,14 @@ func (n *Node) served() exchange.Store {
 		return discreet{n.holder, n}
 	}
 	return n.config.Serve(discreet{n.holder, n})
+}
+
+// reconciled is what others compare with what they hold.
+func (n *Node) reconciled() exchange.Holdings {
+	if n.config.Reconcile == nil {
+		return n.store.Holdings()
+	}
+	return n.config.Reconcile(n.store.Holdings())
 }
 
 func openStore(c Config) (*datastore.Store, error) {

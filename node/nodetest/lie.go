@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	starling "github.com/starling-social/starling/node"
@@ -84,11 +85,16 @@ type disguise struct {
 	watched func(starling.ServedStore) starling.ServedStore // what a test had made of it before, nil for nothing
 	truth   starling.ServedStore
 	worn    atomic.Pointer[starling.ServedStore]
+	leaving sync.Once
+	left    chan struct{} // closed when the node is to end
 }
 
 func newDisguise(watched func(starling.ServedStore) starling.ServedStore) *disguise {
-	return &disguise{watched: watched}
+	return &disguise{watched: watched, left: make(chan struct{})}
 }
+
+// release lets go of whoever is kept waiting.
+func (d *disguise) release() { d.leaving.Do(func() { close(d.left) }) }
 
 func (d *disguise) serve(truth starling.ServedStore) starling.ServedStore {
 	if d.watched != nil {

@@ -1,18 +1,11 @@
 package nodetest
 
 import (
-	"context"
-	"crypto/rand"
-	"errors"
-	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
 	"slices"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/crypto"
-
-	"github.com/starling-social/starling/datastore"
 	starling "github.com/starling-social/starling/node"
 	"github.com/starling-social/starling/records"
 )
@@ -23,7 +16,10 @@ type Config struct {
 	Network records.Network // zero: a test network with neighbourhoods of 4
 	Links   LinksConfig     // zero: 20 ms each way, no loss
 	Log     *slog.Logger    // nil discards
-	Tune    func(i int, c *starling.Config)
+	// Keys, when not zero, is what the keys of all nodes and of their people come from,
+	// so that they stand at the same places of the ring each time.
+	Keys uint64
+	Tune func(i int, c *starling.Config)
 }
 
 // T is what a network asks of the test that it runs in. A *testing.T is one.
@@ -48,19 +44,6 @@ type Network struct {
 	config  Config
 	network records.Network
 	random  *mathrand.Rand
-}
-
-// Node is one node of a simulated network.
-type Node struct {
-	*starling.Node
-	Index int
-
-	store    *datastore.Store
-	disguise *disguise
-	client   bool // holds nothing for others
-	stop     context.CancelFunc
-	ended    chan error
-	gone     bool // stopped or killed
 }
 
 // readyTime bounds, in virtual time, how long a node may take to join.
@@ -89,66 +72,11 @@ func New(t T, c Config) *Network {
 	return n
 }
 
-// Start adds a node that joins by up to three nodes already there.
-func (n *Network) Start() *Node {
-	n.t.Helper()
-	i := len(n.Nodes)
-	c := n.nodeConfig(i)
-	d := newDisguise(c.Serve)
-	c.Serve = d.serve
-	made, err := starling.New(c)
-	if err != nil {
-		n.t.Fatalf("make node %d: %v", i, err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	x := &Node{Node: made, Index: i, store: c.Store, disguise: d, client: c.Client, stop: stop, ended: make(chan error, 1)}
-	go func() { x.ended <- made.Run(ctx) }()
-	n.Nodes = append(n.Nodes, x)
-	return x
-}
-
-func (n *Network) nodeConfig(i int) starling.Config {
-	n.t.Helper()
-	identity, _, err := crypto.GenerateEd25519Key(rand.Reader)
-	if err != nil {
-		n.t.Fatalf("make key of node %d: %v", i, err)
-	}
-	person, err := records.GenerateKey(rand.Reader)
-	if err != nil {
-		n.t.Fatalf("make key of person %d: %v", i, err)
-	}
-	c := starling.Default()
-	c.Identity, c.Person, c.Network = identity, person, n.network
-	c.Store = datastore.OpenMemory(n.network)
-	c.DoorSize = 256
-	c.Bootstrap = n.bootstrap(i)
-	c.HostOptions = n.Links.HostOptions(i)
-	if n.config.Log != nil {
-		c.Log = n.config.Log.With("node", i)
-	}
-	if n.config.Tune != nil {
-		n.config.Tune(i, &c)
-	}
-	return c
-}
-
-// bootstrap are the first node and two others at random, as a list that operators
-// publish would be.
-func (n *Network) bootstrap(i int) (addrs []string) {
-	if i == 0 {
-		return nil
-	}
-	for _, j := range []int{0, n.random.IntN(i), n.random.IntN(i)} {
-		addrs = append(addrs, fmt.Sprintf("%s/p2p/%s", n.Links.Addr(j), n.Nodes[j].PeerID()))
-	}
-	return addrs
-}
-
 // WaitReady waits until every running node is ready.
 func (n *Network) WaitReady() {
 	n.t.Helper()
 	deadline := time.After(readyTime)
-	for _, x := range n.Nodes {
+	for _, x := range n.Running() {
 		select {
 		case <-x.Ready():
 		case err := <-x.ended:
@@ -216,47 +144,4 @@ func (n *Network) sized() bool {
 		}
 	}
 	return true
-}
-
-// Kill makes nodes vanish at once, without a goodbye, and then takes their
-// goroutines away.
-func (n *Network) Kill(nodes ...int) {
-	n.t.Helper()
-	for _, i := range nodes {
-		n.Links.Kill(i)
-	}
-	for _, i := range nodes {
-		n.Nodes[i].stop()
-	}
-	for _, i := range nodes {
-		n.end(n.Nodes[i])
-	}
-}
-
-// Stop ends a node properly.
-func (n *Network) Stop(i int) {
-	n.t.Helper()
-	n.end(n.Nodes[i])
-}
-
-// StopAll ends all nodes at once.
-func (n *Network) StopAll() {
-	n.t.Helper()
-	for _, x := range n.Nodes {
-		x.stop()
-	}
-	for _, x := range n.Nodes {
-		n.end(x)
-	}
-}
-
-func (n *Network) end(x *Node) {
-	n.t.Helper()
-	x.stop()
-	x.gone = true
-	err := <-x.ended
-	x.ended <- nil // the next to ask
-	if err != nil && !errors.Is(err, context.Canceled) {
-		n.t.Errorf("node %d ended: %v", x.Index, err)
-	}
 }
