@@ -20,6 +20,18 @@ var (
 	ErrNotStore = errors.New("directory holds a database of another kind") // use another directory
 )
 
+// ForeignError names the network that a store is of. It is an [ErrForeign].
+type ForeignError struct {
+	Network string // its id
+	Wanted  string // that of the one who opened it
+}
+
+func (e *ForeignError) Error() string {
+	return fmt.Sprintf("%v: %s, not %s", ErrForeign, e.Network, e.Wanted)
+}
+
+func (e *ForeignError) Unwrap() error { return ErrForeign }
+
 // PutError says why one put of several was refused. Nothing of it was stored.
 type PutError struct {
 	Index int // in the puts given to Merge

@@ -194,21 +194,9 @@ func (h Holdings) Standing(key records.ItemKey, at []records.Coordinate) ([]reco
 
 // placeOf is the place at a coordinate, if r counts there.
 func placeOf(v snapshot, r *records.Record, at records.Coordinate) (records.Place, error) {
-	value, err := v.get(headKey(at))
-	if err != nil {
-		return records.Place{}, err
-	}
-	h, err := parseHead(value)
-	if err != nil {
-		return records.Place{}, err
-	}
-	pos := h.place.Position(r)
-	if value, err = v.get(entryKey(at, pos)); err != nil {
-		return records.Place{}, err
-	}
-	e, err := parseEntry(pos, value)
-	if err == nil && !e.counts() {
+	standing, err := standingAt(v, r, at)
+	if err == nil && !standing.Counts {
 		err = errNoKey
 	}
-	return h.place, err
+	return standing.Place, err
 }

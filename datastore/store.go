@@ -148,7 +148,7 @@ func initialise(m kv, n records.Network) error {
 		return fmt.Errorf("read network: %w", err)
 	}
 	if string(network) != n.ID() {
-		return fmt.Errorf("%w: %s, not %s", ErrForeign, network, n.ID())
+		return &ForeignError{Network: string(network), Wanted: n.ID()}
 	}
 	return migrate(m, number, Format, migrations)
 }
