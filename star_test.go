@@ -23,12 +23,12 @@ const module = "github.com/starling-social/starling"
 // import what lies to its right too, where that speaks its language.
 var law = star.Law{
 	Arrows: map[string][]string{
-		"cmd":               {"node", "node/api", "node/testnet", "records"},
-		"node/api":          {"node", "records"},
+		"cmd":               {"node", "node/api", "node/testnet", "records", "records/archive"},
+		"node/api":          {"node", "records", "records/archive"},
 		"node/nodetest":     {"node", "datastore", "records", "records/reconcile"}, // simulated nodes keep their store in memory, and lie about it
 		"node/testnet":      {"node", "records"},
 		"node/healing":      {"records", "records/reconcile"}, // rules that a model of thousands of nodes runs too
-		"node":              {"node/healing", "protocol/dht", "protocol/exchange", "protocol/gossip", "datastore", "protocol", "records", "records/reconcile"},
+		"node":              {"node/healing", "protocol/dht", "protocol/exchange", "protocol/gossip", "datastore", "protocol", "records", "records/archive", "records/reconcile"},
 		"protocol/dht":      {"protocol", "records"},
 		"protocol/exchange": {"protocol", "protocol/pb", "records", "records/reconcile", "records/wire"},
 		"protocol/gossip":   {"protocol", "records"},
@@ -37,10 +37,11 @@ var law = star.Law{
 		"datastore":         {"records", "records/reconcile", "records/wire"},
 		"records":           {"records/pb", "records/wire"}, // nobody else decodes a payload: that is the door's work
 		"records/pb":        {},
+		"records/archive":   {"records"},
 		"records/golden":    {}, // for tests
 		"records/reconcile": {"records"},
 		"records/wire":      {},
-		"scripts":           {"cmd", "node", "node/api", "node/healing", "node/nodetest", "node/testnet", "protocol", "protocol/dht", "protocol/exchange", "protocol/gossip", "datastore", "records", "records/reconcile"},
+		"scripts":           {"cmd", "node", "node/api", "node/healing", "node/nodetest", "node/testnet", "protocol", "protocol/dht", "protocol/exchange", "protocol/gossip", "datastore", "records", "records/archive", "records/reconcile"},
 		"":                  {"scripts"},
 	},
 	TestArrows: []string{"node/nodetest", "records/golden"}, // simulated links and pinned bytes serve every layer
