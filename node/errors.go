@@ -20,6 +20,7 @@ var (
 	ErrThread       = errors.New("a thread cannot be followed: follow its author or a hashtag, or watch it")
 	ErrManyFollowed = fmt.Errorf("%d sources are followed: unfollow one first", MaxFollowed)
 	ErrStopped      = errors.New("node has stopped")
+	ErrNoStore      = errors.New("no store here yet: start the node once with 'starling run'")
 	ErrLocked       = datastore.ErrLocked  // another node runs on the data directory
 	ErrFull         = datastore.ErrFull    // the disk, or what may be used of it, has no room
 	ErrForeign      = datastore.ErrForeign // the data directory is that of a node of another network

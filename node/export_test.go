@@ -7,6 +7,7 @@ import (
 	ds "github.com/ipfs/go-datastore"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/starling-social/starling/datastore"
 	"github.com/starling-social/starling/protocol/exchange"
 	"github.com/starling-social/starling/records"
 )
@@ -103,3 +104,11 @@ const (
 
 // CopyKey is where a store remembers that a place is a copy.
 func CopyKey(p records.Place) ds.Key { return copyKey(p) }
+
+// StoreOf is what a node that does not run keeps in db.
+func StoreOf(db *datastore.Store, owner records.User, now func() time.Time) *Store {
+	return &Store{
+		db: db, network: db.Network(), owner: owner, now: now, changed: func() {},
+		open: func(b []byte, now time.Time) (*records.Record, error) { return records.Open(b, db.Network(), now) },
+	}
+}
