@@ -84,7 +84,7 @@ func run(ctx context.Context, a *app, f runFlags) error {
 	if err := e.Write(dir); err != nil {
 		return errors.Join(err, l.Close(), n.Close())
 	}
-	srv := api.NewServer(api.ServerConfig{Listener: l, Node: n, Token: e.Token, Log: log.With("part", "api")})
+	srv := api.NewServer(api.ServerConfig{Listener: l, Node: n, Store: n.Store(), Token: e.Token, Log: log.With("part", "api")})
 	return errors.Join(live(ctx, n, srv, func(ctx context.Context) error {
 		return a.announce(ctx, n, e, dir, network, log)
 	}), e.Remove(dir))

@@ -59,6 +59,15 @@ func TestUsage(t *testing.T) {
 		"following whom":       {[]string{"following", "me"}, "no arguments"},
 		"watch nothing":        {[]string{"watch"}, "at least one"},
 		"watch limit 0":        {[]string{"watch", "me", "--limit", "0"}, "--limit"},
+		"export nowhere":       {[]string{"export"}, "one file"},
+		"export to a folder":   {[]string{"export", "/"}, "directory"},
+		"export of JSON":       {[]string{"export", "-", "--json"}, "--json"},
+		"export a tag of two":  {[]string{"export", "x", "--tag", "a b"}, "hashtag"},
+		"export of somebody":   {[]string{"export", "x", "--user", "ann"}, "user"},
+		"import of nothing":    {[]string{"import"}, "one file"},
+		"import of a folder":   {[]string{"import", "/"}, "no file"},
+		"db of nothing":        {[]string{"db", "frobnicate"}, "no command"},
+		"verify what":          {[]string{"db", "verify", "now"}, "no arguments"},
 		"network name":         {[]string{"run", "--network", "My Net"}, "--network"},
 		"open API":             {[]string{"run", "--api", "0.0.0.0:7827"}, "this machine alone"},
 		"API without port":     {[]string{"run", "--api", "127.0.0.1"}, "--api"},
@@ -106,8 +115,10 @@ func TestUsage_noNode(t *testing.T) {
 			t.Errorf("%v: %s%s", args, r.out, r.errors)
 		}
 	}
-	if r := u.want(t, 1, "id", "--json"); !strings.Contains(r.errors, "starling run") || r.out != "" {
-		t.Errorf("id: %s%s", r.out, r.errors)
+	for _, args := range [][]string{{"id"}, {"export", filepath.Join(t.TempDir(), "x")}, {"db", "stats"}, {"db", "verify"}, {"db", "compact"}} {
+		if r := u.want(t, 1, append(args, "--json")...); !strings.Contains(r.errors, "starling run") || r.out != "" {
+			t.Errorf("%v: %s%s", args, r.out, r.errors)
+		}
 	}
 	if _, err := os.Stat(u.data); !os.IsNotExist(err) {
 		t.Errorf("made a data directory: %v", err)

@@ -192,6 +192,7 @@ func (f *fake) Peers() []node.Peer {
 // served is a running server and how to reach it.
 type served struct {
 	*fake
+	*cellar
 	addr, token, dir string
 	stop             func() // ends Run and waits for it
 	ended            chan struct{}
@@ -215,8 +216,8 @@ func serve(t *testing.T) *served {
 
 func serveOn(t *testing.T, l net.Listener) *served {
 	t.Helper()
-	s := &served{fake: newFake(t), addr: l.Addr().String(), token: token, dir: t.TempDir(), ended: make(chan struct{})}
-	srv := api.NewServer(api.ServerConfig{Listener: l, Node: s.fake, Token: token, Log: slog.New(slog.DiscardHandler)})
+	s := &served{fake: newFake(t), cellar: &cellar{}, addr: l.Addr().String(), token: token, dir: t.TempDir(), ended: make(chan struct{})}
+	srv := api.NewServer(api.ServerConfig{Listener: l, Node: s.fake, Store: s.cellar, Token: token, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		defer close(s.ended)

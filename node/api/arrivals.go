@@ -34,7 +34,7 @@ func (c *Client) arrivals(ctx context.Context, path string) iter.Seq2[Arrival, e
 	return func(yield func(Arrival, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		resp, err := c.send(ctx, http.MethodGet, path, nil)
+		resp, err := c.send(ctx, http.MethodGet, path)
 		if err != nil {
 			yield(Arrival{}, err)
 			return

@@ -142,11 +142,24 @@ func pages(limit int, before string, read func(limit int, before string) (Page, 
 	}
 }
 
-// ask sends one request and reads its answer into out, unless that is nil.
+// ask sends one request with a JSON body, unless in is nil, and reads its answer into
+// out, unless that is nil.
 func (c *Client) ask(ctx context.Context, method, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	resp, err := c.send(ctx, method, path, in)
+	if in == nil {
+		return c.exchange(ctx, method, path, "", nil, out)
+	}
+	b, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("encode request: %w", err)
+	}
+	return c.exchange(ctx, method, path, "application/json", bytes.NewReader(b), out)
+}
+
+// exchange sends one request and reads its answer into out, unless that is nil.
+func (c *Client) exchange(ctx context.Context, method, path, bodyType string, body io.Reader, out any) error {
+	resp, err := c.sendBody(ctx, method, path, bodyType, body)
 	if err != nil {
 		return err
 	}
@@ -164,23 +177,20 @@ func (c *Client) ask(ctx context.Context, method, path string, in, out any) erro
 	return nil
 }
 
-// send returns a good answer; every other is an error.
-func (c *Client) send(ctx context.Context, method, path string, in any) (*http.Response, error) {
-	var body io.Reader
-	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
-			return nil, fmt.Errorf("encode request: %w", err)
-		}
-		body = bytes.NewReader(b)
-	}
+// send asks for something without a body. It returns a good answer; every other is
+// an error.
+func (c *Client) send(ctx context.Context, method, path string) (*http.Response, error) {
+	return c.sendBody(ctx, method, path, "", nil)
+}
+
+func (c *Client) sendBody(ctx context.Context, method, path, bodyType string, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.endpoint.API+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
 	}
 	req.Header.Set("Authorization", "Bearer "+c.endpoint.Token)
-	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", bodyType)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

@@ -113,7 +113,10 @@ func value(d *json.Decoder, depth int) error {
 	}
 }
 
-// query reads the parameters of a URL, only those expected, each once but source.
+var repeatable = []string{paramSource, paramUser, paramTag}
+
+// query reads the parameters of a URL, only those expected, each once unless it is
+// repeatable.
 func query(r *http.Request, expected ...string) (url.Values, error) {
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -123,7 +126,7 @@ func query(r *http.Request, expected ...string) (url.Values, error) {
 		if !slices.Contains(expected, name) {
 			return nil, problem(CodeBadRequest, "no parameter %.40q here; there are: %s", name, strings.Join(expected, ", "))
 		}
-		if len(values) > 1 && name != paramSource {
+		if len(values) > 1 && !slices.Contains(repeatable, name) {
 			return nil, problem(CodeBadRequest, "%s is given twice", name)
 		}
 	}

@@ -9,17 +9,20 @@ import (
 
 	"github.com/starling-social/starling/node"
 	"github.com/starling-social/starling/records"
+	"github.com/starling-social/starling/records/archive"
 )
 
 // Problem is an error as RFC 9457 writes it. Its code is what a program branches
 // on; it does not change between versions.
 type Problem struct {
-	Type    string   `json:"type"` // urn:starling:problem:<code>
-	Title   string   `json:"title"`
-	Status  int      `json:"status"` // of HTTP
-	Detail  string   `json:"detail,omitempty"`
-	Code    Code     `json:"code"`
-	Receipt *Receipt `json:"receipt,omitempty"` // of a post that too few members acknowledged
+	Type   string `json:"type"` // urn:starling:problem:<code>
+	Title  string `json:"title"`
+	Status int    `json:"status"` // of HTTP
+	Detail string `json:"detail,omitempty"`
+	Code   Code   `json:"code"`
+
+	Receipt  *Receipt  `json:"receipt,omitempty"`  // of a post that too few members acknowledged
+	Imported *Imported `json:"imported,omitempty"` // of an archive that could not be read to its end
 }
 
 // Code names a kind of problem.
@@ -36,6 +39,10 @@ const (
 	CodeDeleted      Code = "deleted"            // the post was deleted
 	CodeTooLarge     Code = "too_large"          // body, text or number of places
 	CodeMediaType    Code = "not_json"           // the body is not declared as JSON
+	CodeNotArchive   Code = "not_archive"        // the body is not declared as an archive, is none, or one of a newer version
+	CodeOtherNetwork Code = "other_network"      // the archive is of another network
+	CodeDamaged      Code = "damaged"            // the archive is; detail says where; see imported
+	CodeFull         Code = "full"               // the store has no room; see imported
 	CodeThread       Code = "not_followable"     // a thread cannot be followed
 	CodeManyFollowed Code = "many_followed"      // the follow list is full
 	CodeBusy         Code = "busy"               // too many requests at once
@@ -61,6 +68,10 @@ var kinds = map[Code]struct {
 	CodeMediaType:    {http.StatusUnsupportedMediaType, "The body must be application/json"},
 	CodeThread:       {http.StatusUnprocessableEntity, "This cannot be followed"},
 	CodeManyFollowed: {http.StatusConflict, "The follow list is full"},
+	CodeNotArchive:   {http.StatusUnsupportedMediaType, "The body must be an archive"},
+	CodeOtherNetwork: {http.StatusConflict, "The archive is of another network"},
+	CodeDamaged:      {http.StatusUnprocessableEntity, "The archive is damaged"},
+	CodeFull:         {http.StatusInsufficientStorage, "The store has no room"},
 	CodeBusy:         {http.StatusServiceUnavailable, "Too many requests at once"},
 	CodeNoQuorum:     {http.StatusServiceUnavailable, "Too few members acknowledged"},
 	CodeIncomplete:   {http.StatusServiceUnavailable, "A part of the timeline did not answer"},
@@ -108,6 +119,10 @@ var codes = []struct {
 	{records.ErrNotTag, CodeBadRequest},
 	{records.ErrNotCursor, CodeBadRequest},
 	{records.ErrMalformed, CodeBadRequest},
+	{archive.ErrNotArchive, CodeNotArchive},
+	{archive.ErrNewer, CodeNotArchive},
+	{node.ErrOtherNetwork, CodeOtherNetwork},
+	{node.ErrFull, CodeFull},
 	{node.ErrStopped, CodeStopping},
 	{context.Canceled, CodeStopping},
 	{context.DeadlineExceeded, CodeTimeout},
@@ -122,6 +137,10 @@ func problemOf(err error) *Problem {
 	var gap *node.GapError
 	if errors.As(err, &gap) && !errors.Is(err, node.ErrNotFound) {
 		return problem(CodeIncomplete, "%v", err)
+	}
+	var damage *archive.DamageError
+	if errors.As(err, &damage) {
+		return problem(CodeDamaged, "%v", err)
 	}
 	for _, c := range codes {
 		if errors.Is(err, c.err) {

@@ -65,6 +65,7 @@ const (
 	maxRequests = 256      // answered at once, watches aside; more wait in the callers
 	maxWatches  = 1024     // open at once: each is a goroutine and some subscriptions of the node
 	maxSources  = 64       // of one watch
+	maxArchives = 4        // made or read at once: each keeps a core and the disk busy
 
 	headerTime = 8 * time.Second  // from the first byte to the end of the header
 	bodyTime   = 25 * time.Second // from the first byte to the end of the body
@@ -79,7 +80,8 @@ const (
 type ServerConfig struct {
 	Listener net.Listener // on loopback, see [Listen]; Run closes it
 	Node     Node
-	Token    string // what callers must show, see [NewToken]
+	Store    Archivist // what the node keeps
+	Token    string    // what callers must show, see [NewToken]
 	Log      *slog.Logger
 }
 
@@ -90,6 +92,7 @@ type Server struct {
 	hosts    []string      // what we are called, with port
 	requests chan struct{} // a slot for each request being answered
 	watches  chan struct{} // a slot for each watch
+	archives chan struct{} // a slot for each archive being made or read
 	running  sync.WaitGroup
 }
 
@@ -100,6 +103,7 @@ func NewServer(c ServerConfig) *Server {
 		hosts:        hostsOf(c.Listener.Addr()),
 		requests:     make(chan struct{}, maxRequests),
 		watches:      make(chan struct{}, maxWatches),
+		archives:     make(chan struct{}, maxArchives),
 	}
 }
 
@@ -142,6 +146,8 @@ const (
 	paramSource = "source"
 	paramLimit  = "limit"
 	paramBefore = "before"
+	paramUser   = "user"
+	paramTag    = "tag"
 )
 
 // routes is everything that the server answers to. Watches end with stopping.
@@ -156,6 +162,8 @@ func (s *Server) routes(stopping context.Context) http.Handler {
 		homePath:                    {http.MethodGet: s.home},
 		followingPath:               {http.MethodGet: s.following},
 		followingPath + "/{source}": {http.MethodPut: s.follow, http.MethodDelete: s.unfollow},
+		storePath:                   {http.MethodGet: s.storeStats},
+		archivePath:                 {http.MethodGet: s.stoppable(stopping, s.export), http.MethodPost: s.stoppable(stopping, s.importArchive)},
 		"/v1/watch": {http.MethodGet: func(w http.ResponseWriter, r *http.Request) error {
 			return s.watch(stopping, w, r)
 		}},

@@ -1,0 +1,200 @@
+package api
+
+import (
+	"context"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/starling-social/starling/node"
+	"github.com/starling-social/starling/records"
+	"github.com/starling-social/starling/records/archive"
+)
+
+// Archivist is what a node keeps.
+type Archivist interface {
+	Export(ctx context.Context, to io.Writer, sel node.Selection, progress func(records int64)) (archive.Totals, error)
+	Import(ctx context.Context, from io.Reader, progress func(node.Imported)) (node.Imported, error)
+	Stats() (node.StoreStats, error)
+}
+
+const (
+	storePath   = "/v1/store"
+	archivePath = "/v1/store/archive"
+	archiveType = "application/vnd.starling.archive"
+)
+
+// Selection says which records an archive is of: those of one of the users or with
+// one of the tags, or all if it names none.
+type Selection struct {
+	Users []string // did:key:… or me
+	Tags  []string // with or without #
+}
+
+// Of reads the names in a selection, with me for the node's owner.
+func (s Selection) Of(me records.User) (out node.Selection, err error) {
+	for _, name := range s.Users {
+		u, err := node.ParseUser(name, me)
+		if err != nil {
+			return node.Selection{}, err
+		}
+		out.Users = append(out.Users, u)
+	}
+	for _, name := range s.Tags {
+		t, err := records.NormalizeTag(name)
+		if err != nil {
+			return node.Selection{}, err
+		}
+		out.Tags = append(out.Tags, t)
+	}
+	return out, nil
+}
+
+func (s Selection) query() url.Values { return url.Values{paramUser: s.Users, paramTag: s.Tags} }
+
+// Imported is what became of the records of an archive.
+type Imported struct {
+	New     int64     `json:"new"`     // were not there, or only in older versions
+	Had     int64     `json:"had"`     // were there, or newer versions of them
+	Refused int64     `json:"refused"` // did not pass
+	Reasons []Refusal `json:"reasons"` // of the first refusals
+}
+
+// Refusal is why a record of an archive was refused.
+type Refusal struct {
+	Record int64  `json:"record"` // how manieth, from 1
+	Reason string `json:"reason"`
+}
+
+// ImportedOf is how the API tells of an import.
+func ImportedOf(i node.Imported) Imported {
+	out := Imported{New: i.New, Had: i.Had, Refused: i.Refused, Reasons: []Refusal{}}
+	for _, r := range i.Reasons {
+		out.Reasons = append(out.Reasons, Refusal{r.Record, r.Err.Error()})
+	}
+	return out
+}
+
+// Use is what the store keeps for one reason.
+type Use struct {
+	Records int64 `json:"records"`
+	Bytes   int64 `json:"bytes"`
+}
+
+// StoreStats is what the store holds.
+type StoreStats struct {
+	NetworkID string `json:"network_id"`
+	Records   int64  `json:"records"`
+	Places    int64  `json:"places"`
+	Entries   int64  `json:"entries"`   // records at places, over all places
+	Displaced int64  `json:"displaced"` // of them, on their way down
+	Damaged   int64  `json:"damaged"`   // records put aside, to be fetched again
+	Bytes     int64  `json:"bytes"`     // of keys and values
+	Files     int64  `json:"files"`     // bytes that the files take; 0 in memory
+	Own       Use    `json:"own"`
+	Held      Use    `json:"held"`
+	Followed  Use    `json:"followed"`
+	Cached    Use    `json:"cached"`
+}
+
+// StoreStatsOf is how the API tells of a store.
+func StoreStatsOf(s node.StoreStats) StoreStats {
+	return StoreStats{
+		NetworkID: s.Network, Records: s.Records, Places: s.Places, Entries: s.Entries, Displaced: s.Displaced, Damaged: s.Damaged,
+		Bytes: s.Bytes, Files: s.Files, Own: Use(s.Own), Held: Use(s.Held), Followed: Use(s.Followed), Cached: Use(s.Cached),
+	}
+}
+
+func (s *Server) storeStats(w http.ResponseWriter, r *http.Request) error {
+	if _, err := query(r); err != nil {
+		return err
+	}
+	stats, err := s.Store.Stats()
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, StoreStatsOf(stats))
+	return nil
+}
+
+// stoppable is a handler of something long, which ends with the server.
+func (s *Server) stoppable(stopping context.Context, h func(context.Context, http.ResponseWriter, *http.Request) error) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		leave, err := enter(s.archives)
+		if err != nil {
+			return err
+		}
+		defer leave()
+		patient(w)
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(stopping, cancel)()
+		return h(ctx, w, r)
+	}
+}
+
+// export sends an archive as it is made. One that fails has no trailer, and its
+// connection breaks: nobody takes it for whole.
+func (s *Server) export(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
+	q, err := query(r, paramUser, paramTag)
+	if err != nil {
+		return err
+	}
+	sel, err := Selection{Users: q[paramUser], Tags: q[paramTag]}.Of(s.Node.User())
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", archiveType)
+	if !send(w, "") { // a small selection of a large store takes its time
+		return nil
+	}
+	if _, err := s.Store.Export(ctx, promptWriter{w}, sel, nil); err != nil {
+		if ctx.Err() == nil {
+			s.Log.Warn("archive is not complete", "err", err)
+		}
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+// promptWriter bounds how long the caller may take for each part.
+type promptWriter struct{ http.ResponseWriter }
+
+func (w promptWriter) Write(b []byte) (int, error) {
+	promptly(w.ResponseWriter)
+	return w.ResponseWriter.Write(b)
+}
+
+// importArchive reads an archive as it comes. What was merged before something went
+// wrong is told with the problem.
+func (s *Server) importArchive(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
+	if _, err := query(r); err != nil {
+		return err
+	}
+	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != archiveType {
+		return problem(CodeNotArchive, "send the body with Content-Type: %s", archiveType)
+	}
+	done, err := s.Store.Import(ctx, promptReader{r.Body, w}, nil)
+	out := ImportedOf(done)
+	if err != nil {
+		p := *problemOf(err)
+		p.Imported = &out
+		return &p
+	}
+	writeJSON(w, http.StatusOK, out)
+	return nil
+}
+
+// promptReader bounds how long the caller may take for each part.
+type promptReader struct {
+	io.Reader
+	w http.ResponseWriter
+}
+
+func (r promptReader) Read(b []byte) (int, error) {
+	_ = http.NewResponseController(r.w).SetReadDeadline(time.Now().Add(bodyTime)) // net/http's own connections can
+	defer patient(r.w)                                                            // what was read is merged in its own time
+	return r.Reader.Read(b)
+}
