@@ -34,6 +34,9 @@ COPY --from=build --chown=65532:65532 /out/data /data
 USER 65532:65532
 # For `run` and for every command started beside it.
 ENV STARLING_DATA=/data
+# Announces and dials no private addresses: say with STARLING_NETWORK__ANNOUNCE where the
+# published port is reached if others cannot tell. For a network on one machine: local.
+ENV STARLING_PROFILE=server
 VOLUME /data
 # TCP and WebSocket; QUIC, WebTransport and WebRTC.
 EXPOSE 4001/tcp 4001/udp

@@ -33,6 +33,10 @@ type Config struct {
 	Announce  []string // multiaddrs to announce instead of the observed ones, for a published container port
 	Client    bool     // neither hold nor relay for others
 
+	// PublicOnly announces and dials no private addresses: a hoster takes those for a
+	// scan of its network. What Announce names is announced all the same.
+	PublicOnly bool
+
 	// Reaching nodes behind address translation. Each can be turned off alone.
 
 	PortMap      bool // ask the router for a port (UPnP, NAT-PMP)
@@ -175,8 +179,16 @@ func (c Config) CheckAddrs() error {
 			return err
 		}
 	}
-	_, err := addrInfos(c.Bootstrap)
-	return err
+	infos, err := addrInfos(c.Bootstrap)
+	if err != nil || !c.PublicOnly {
+		return err
+	}
+	for _, info := range infos {
+		if len(public(info.Addrs)) == 0 {
+			return fmt.Errorf("%w: bootstrap %s is a private address, and this node dials none", ErrConfig, info.Addrs[0])
+		}
+	}
+	return nil
 }
 
 func multiaddrs(list []string) ([]ma.Multiaddr, error) {

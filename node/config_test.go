@@ -3,6 +3,7 @@ package node_test
 import (
 	"errors"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -44,7 +45,10 @@ func TestConfig_validate(t *testing.T) {
 		"timeout":         func(c *node.Config) { c.FetchTimeout = 0 },
 		"listen":          func(c *node.Config) { c.Listen = nil },
 		"not a multiaddr": func(c *node.Config) { c.Listen = []string{"localhost:4001"} },
-		"/p2p/":           func(c *node.Config) { c.Bootstrap = []string{"/ip4/127.0.0.1/tcp/4001"} },
+		"private address": func(c *node.Config) {
+			c.PublicOnly, c.Bootstrap = true, []string{"/ip4/192.168.1.2/tcp/4001/p2p/12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5"}
+		},
+		"/p2p/": func(c *node.Config) { c.Bootstrap = []string{"/ip4/127.0.0.1/tcp/4001"} },
 	} {
 		c := testConfig(t)
 		spoil(&c)
@@ -96,5 +100,26 @@ func TestNew_portTaken(t *testing.T) {
 	c.Listen = []string{taken, "/ip4/127.0.0.1/udp/0/quic-v1"}
 	if _, err := node.New(c); !errors.Is(err, node.ErrListen) || !strings.Contains(err.Error(), taken) {
 		t.Errorf("got %v, want ErrListen for %s", err, taken)
+	}
+}
+
+// A node that announces no private addresses has none to show here, and one that
+// dials none does not reach another that listens on one; what the owner announces
+// is announced.
+func TestConfig_publicOnly(t *testing.T) {
+	open := run(t, testConfig(t))
+	c := testConfig(t)
+	c.PublicOnly = true
+	closed := run(t, c)
+	if got := closed.Announced(); len(got) > 0 {
+		t.Errorf("announces %q", got)
+	}
+	if err := closed.Dial(t.Context(), open.Addrs()); err == nil || !strings.Contains(err.Error(), "gater") {
+		t.Errorf("dialled a private address: %v", err)
+	}
+	c = testConfig(t)
+	c.PublicOnly, c.Announce = true, []string{"/ip4/10.1.2.3/tcp/4001"}
+	if got := run(t, c).Announced(); !slices.Equal(got, c.Announce) {
+		t.Errorf("announces %q", got)
 	}
 }

@@ -112,3 +112,21 @@ func StoreOf(db *datastore.Store, owner records.User, now func() time.Time) *Sto
 		open: func(b []byte, now time.Time) (*records.Record, error) { return records.Open(b, db.Network(), now) },
 	}
 }
+
+// Dial connects to a node.
+func (n *Node) Dial(ctx context.Context, addrs []string) error {
+	infos, err := addrInfos(addrs)
+	if err != nil {
+		return err
+	}
+	return n.host.Connect(ctx, infos[0])
+}
+
+// Announced is what others are told of where a node is.
+func (n *Node) Announced() []string {
+	var out []string
+	for _, a := range n.host.Addrs() {
+		out = append(out, a.String())
+	}
+	return out
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,7 +21,6 @@ import (
 	webrtc "github.com/libp2p/go-libp2p/p2p/transport/webrtc"
 	"github.com/libp2p/go-libp2p/p2p/transport/websocket"
 	webtransport "github.com/libp2p/go-libp2p/p2p/transport/webtransport"
-	ma "github.com/multiformats/go-multiaddr"
 )
 
 // ErrListen means that an address could not be listened on.
@@ -75,14 +75,11 @@ func networkOptions(c Config, candidates func(ctx context.Context, n int) <-chan
 	} else {
 		opts = append(opts, libp2p.ListenAddrStrings(listen...))
 	}
-	if len(c.Announce) > 0 {
-		announce, err := multiaddrs(c.Announce)
-		if err != nil {
-			return nil, err
-		}
-		opts = append(opts, libp2p.AddrsFactory(func([]ma.Multiaddr) []ma.Multiaddr { return announce }))
+	announced, err := announceOptions(c)
+	if err != nil {
+		return nil, err
 	}
-	return append(opts, reachOptions(c, candidates)...), nil
+	return slices.Concat(opts, announced, reachOptions(c, candidates)), nil
 }
 
 // reachOptions are the ways around address translation.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"github.com/starling-social/starling/node/api"
 )
@@ -12,17 +13,49 @@ import (
 // app is what the commands share: the flags that all of them take, and where they
 // print.
 type app struct {
-	data string
-	json bool
-	out  *printer
+	data   string
+	config string // file
+	json   bool
+	out    *printer
+	flags  []source // settings that the command line sets
 }
 
-// dir is the data directory: --data, $STARLING_DATA, or the user's own.
-func (a *app) dir() (string, error) {
-	dir := a.data
-	if dir == "" {
-		dir = os.Getenv("STARLING_DATA")
+// configured is what is set by file, environment and command line.
+func (a *app) configured() (*configured, error) {
+	flags := slices.Clone(a.flags)
+	if a.data != "" {
+		flags = append(flags, source{"data", a.data, "--data"})
 	}
+	return load(a.namedConfig(), os.Environ(), flags)
+}
+
+// namedConfig is the file that the owner named; empty if none.
+func (a *app) namedConfig() string {
+	if a.config != "" {
+		return a.config
+	}
+	return os.Getenv(envFile)
+}
+
+// configFile is where the file is looked for; empty if nowhere.
+func (a *app) configFile() string {
+	if named := a.namedConfig(); named != "" {
+		return named
+	}
+	return userConfig()
+}
+
+// dir is the data directory: as it is set, or the user's own.
+func (a *app) dir() (string, error) {
+	c, err := a.configured()
+	if err != nil {
+		return "", err
+	}
+	return c.dir()
+}
+
+func (c *configured) dir() (string, error) {
+	dir := c.Data
 	if dir == "" {
 		base, err := userData()
 		if err != nil {

@@ -102,12 +102,13 @@ Exit status: 0 done, 1 failed or missing, 2 usage, 3 no node running,
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.data, "data", "", "`directory` of keys and posts (default $STARLING_DATA, else the user's data directory)")
+	flags.StringVar(&a.config, "config", "", "configuration `file` (default $STARLING_CONFIG, else config.toml in the user's configuration directory)")
 	flags.BoolVar(&a.json, "json", false, "print JSON lines instead of text")
 	root.AddCommand(
 		newRun(a), newID(a), newPost(a), newEdit(a), newDelete(a), newTimeline(a), newWatch(a),
 		newFollow(a), newUnfollow(a), newFollowing(a),
 		newExport(a), newImport(a), newDB(a),
-		newPeers(a), newStatus(a), newVersion(a), newTestnet(a),
+		newPeers(a), newStatus(a), newConfig(a), newVersion(a), newTestnet(a),
 	)
 	return root, started
 }

@@ -18,19 +18,7 @@ import (
 	"github.com/starling-social/starling/records"
 )
 
-// maxCache is more MiB of copies than a node ever makes.
-const maxCache = 1 << 20
-
-type runFlags struct {
-	network   string
-	listen    []string
-	bootstrap []string
-	api       string
-	cache     int64
-}
-
 func newRun(a *app) *cobra.Command {
-	var f runFlags
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Start a node and keep it running",
@@ -41,42 +29,89 @@ in your data directory, addresses are printed. Stop it with ctrl-C.
 The node listens on port 4001 with TCP, WebSocket, QUIC, WebTransport and WebRTC,
 or on any free port when that one is taken; --listen replaces these addresses. The
 network "main" is the public one; every other name is a test network, without
-proof of work.`,
+proof of work. 'starling config --help' tells of everything else that can be set.`,
 		Example: `  starling run
   starling run --network mine --bootstrap /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…
+  starling run --profile server --announce /dns4/node.example.org/tcp/4001
   starling run --data /tmp/second --listen /ip4/127.0.0.1/udp/0/quic-v1 --api 127.0.0.1:0`,
 		Args: noArguments,
-		RunE: func(c *cobra.Command, _ []string) error { return run(c.Context(), a, f) },
+		RunE: func(c *cobra.Command, _ []string) error { return run(c.Context(), a) },
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.network, "network", records.MainName, "`name` of the network")
-	flags.StringArrayVar(&f.listen, "listen", nil, "`multiaddr` to listen on; port 0 is any free one; may be repeated")
-	flags.StringArrayVar(&f.bootstrap, "bootstrap", nil, "`multiaddr` of a node to join by, ending in /p2p/…; may be repeated")
-	flags.StringVar(&f.api, "api", "", "loopback `host:port` for the other commands (default "+api.DefaultAddr+" if it is free)")
-	flags.Int64Var(&f.cache, "cache", node.Default().Cache>>20, "`MiB` of places that many read to keep copies of for others; 0 keeps none")
+	for _, f := range []settingFlag{
+		{"profile", "profile", "`name` of what the settings begin with: default, server, local or lowpower"},
+		{"network", "network.name", "`name` of the network (default main)"},
+		{"api", "api.listen", "loopback `host:port` for the other commands (default " + api.DefaultAddr + " if it is free)"},
+		{"cache", "store.cache", "`size` of copies of places that many read, kept for others, such as 16MiB; 0 keeps none"},
+		{"log-level", "log.level", "`level` of what is logged: debug, info, warn or error"},
+	} {
+		flags.Func(f.name, f.help, a.sets(f))
+	}
+	for _, f := range []settingFlag{
+		{"listen", "network.listen", "`multiaddr` to listen on; port 0 is any free one; may be repeated"},
+		{"announce", "network.announce", "`multiaddr` to announce instead of what is observed; may be repeated"},
+		{"bootstrap", "network.bootstrap", "`multiaddr` of a node to join by, ending in /p2p/…; may be repeated"},
+	} {
+		flags.Func(f.name, f.help, a.appends(f))
+	}
+	flags.Func("set", "`key=value` of any other setting, such as store.quota=20GiB; may be repeated", func(text string) error {
+		key, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return errors.New("want key=value")
+		}
+		a.flags = append(a.flags, source{key, value, "--set " + key})
+		return nil
+	})
 	return c
+}
+
+// A settingFlag is a flag for a setting that many need.
+type settingFlag struct{ name, key, help string }
+
+func (a *app) sets(f settingFlag) func(string) error {
+	return func(value string) error {
+		a.flags = append(a.flags, source{f.key, value, "--" + f.name})
+		return nil
+	}
+}
+
+// appends makes a list of what a repeated flag says.
+func (a *app) appends(f settingFlag) func(string) error {
+	return func(value string) error {
+		for i := range a.flags {
+			if a.flags[i].origin == "--"+f.name {
+				a.flags[i].value += "," + value
+				return nil
+			}
+		}
+		return a.sets(f)(value)
+	}
 }
 
 // run is the life of a node: keys, node, API, word that it is ready, and the same
 // backwards.
-func run(ctx context.Context, a *app, f runFlags) error {
-	dir, err := a.dir()
+func run(ctx context.Context, a *app) error {
+	c, err := a.configured()
 	if err != nil {
 		return err
 	}
-	network, err := records.NamedNetwork(f.network)
-	if err != nil {
-		return usage("--network: %w", err)
+	if err := c.check(); err != nil { // before anything is made on disk
+		return err
 	}
-	if err := api.CheckAddr(f.api); err != nil {
-		return usage("--api: %w", err)
-	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	n, err := open(ctx, dir, network, f, log)
+	dir, err := c.dir()
 	if err != nil {
 		return err
 	}
-	l, err := api.Listen(f.api)
+	network, err := records.NamedNetwork(c.Network.Name)
+	if err != nil {
+		return usage("network.name: %w", err)
+	}
+	log := c.Log.logger(os.Stderr)
+	n, err := open(ctx, dir, network, c, log)
+	if err != nil {
+		return err
+	}
+	l, err := api.Listen(c.API.Listen)
 	if err != nil {
 		return errors.Join(err, n.Close())
 	}
@@ -91,19 +126,10 @@ func run(ctx context.Context, a *app, f runFlags) error {
 }
 
 // open makes the node, with keys if it is the first time.
-func open(ctx context.Context, dir string, network records.Network, f runFlags, log *slog.Logger) (*node.Node, error) {
+func open(ctx context.Context, dir string, network records.Network, set *configured, log *slog.Logger) (*node.Node, error) {
 	c := node.Default()
-	c.DataDir, c.Network, c.Bootstrap, c.Log = dir, network, f.bootstrap, log
-	if f.cache < 0 || f.cache > maxCache {
-		return nil, usage("--cache: %d MiB, want 0 to %d", f.cache, maxCache)
-	}
-	c.Cache = f.cache << 20
-	if len(f.listen) > 0 {
-		c.Listen = f.listen
-	}
-	if err := c.CheckAddrs(); err != nil { // before anything is made on disk
-		return nil, err
-	}
+	set.apply(&c)
+	c.DataDir, c.Network, c.Log = dir, network, log
 	bar := &puzzle{}
 	keys, err := node.LoadKeys(ctx, dir, network, bar.tried)
 	bar.found()
@@ -112,7 +138,7 @@ func open(ctx context.Context, dir string, network records.Network, f runFlags, 
 	}
 	c.Identity, c.Person = keys.Node, keys.Person
 	n, err := node.New(c)
-	if errors.Is(err, node.ErrListen) && len(f.listen) == 0 {
+	if errors.Is(err, node.ErrListen) && set.originOf("network.listen") == originDefault {
 		log.Warn("listening on free ports instead", "err", err)
 		c.Listen = node.DefaultListen(0)
 		n, err = node.New(c)
