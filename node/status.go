@@ -24,18 +24,20 @@ type Status struct {
 	Network    string // the name as given
 	NetworkID  string // as on the wire
 	Ready      bool
-	Peers      int     // connected
-	Prefix     int     // bits of coordinate that our neighbourhood shares
-	Members    int     // of our neighbourhood that we know, ourselves included
-	Size       float64 // nodes in the network, estimated
-	Records    int64   // in the store
-	StoreBytes int64   // that they take
-	Quota      int64   // of these bytes; 0 for none
-	Kept       Kept    // of these bytes, for whom
-	Cached     int     // hot places of which we keep copies for others
-	CachedSize int64   // bytes of the records in them
-	Hot        int     // places of our neighbourhood that many read
-	Copies     int     // copies of those that other nodes keep, as far as they told us
+	Peers      int       // connected
+	Prefix     int       // bits of coordinate that our neighbourhood shares
+	Members    int       // of our neighbourhood that we know, ourselves included
+	Size       float64   // nodes in the network, estimated
+	Records    int64     // in the store
+	StoreBytes int64     // that they take
+	Quota      int64     // of these bytes; 0 for none
+	Kept       Kept      // of these bytes, for whom
+	Cached     int       // hot places of which we keep copies for others
+	CachedSize int64     // bytes of the records in them
+	Hot        int       // places of our neighbourhood that many read
+	Copies     int       // copies of those that other nodes keep, as far as they told us
+	Planted    uint64    // places whose neighbourhood looked planted, once an hour each: an alarm, and no more
+	PlantedAt  time.Time // when one last did; zero for never
 	Healing    Healing
 	Mending    Mending
 	Heard      uint64        // posts that others announced and we heard by gossip
@@ -94,7 +96,7 @@ func (n *Node) Status() Status {
 	s := Status{
 		PeerID: n.host.ID(), Network: n.config.Network.Name, NetworkID: n.config.Network.ID(),
 		Ready: n.isReady(), Peers: len(n.host.Network().Peers()),
-		Prefix: view.Prefix, Members: view.Members, Size: view.Size,
+		Prefix: view.Prefix, Members: view.Members, Size: view.Size, Planted: view.Planted, PlantedAt: view.PlantedAt,
 		Records: stats.Records, StoreBytes: stats.Bytes, Quota: n.config.StoreQuota, Kept: keptOf(stats),
 		Healing: n.healer.healing(), Mending: n.mending(), Heard: n.gossip.Stats().Delivered, Uptime: n.now().Sub(n.started),
 	}

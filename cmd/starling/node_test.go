@@ -41,7 +41,7 @@ func TestNode_alone(t *testing.T) {
 		t.Errorf("id %v", id)
 	}
 	status := u.json(t, "status")[0]
-	for _, name := range []string{"peer_id", "network", "network_id", "peers", "prefix", "members", "records", "store_bytes", "cached", "cached_bytes", "hot", "hot_copies", "uptime_s"} {
+	for _, name := range []string{"peer_id", "network", "network_id", "peers", "prefix", "members", "records", "store_bytes", "cached", "cached_bytes", "hot", "hot_copies", "planted", "uptime_s"} {
 		if _, ok := status[name]; !ok {
 			t.Errorf("status lacks %s: %v", name, status)
 		}

@@ -40,13 +40,14 @@ keeps     %d records in %s, with %d others of its neighbourhood (%d bits)
 store     %s: %s own, %s held, %s followed, %s cached
 healing   %s
 moved     %s
+planted   %s
 copies    of %d places that many read, %s; of %d such places kept here, %d copies by others
 user      %s
 version   %s`,
 		s.PeerID, state, time.Duration(s.Uptime)*time.Second,
 		s.Network, s.NetworkID, s.Size, s.Peers,
 		s.Records, size(s.StoreBytes), s.Members-1, s.Prefix,
-		quota(s), size(s.Kept.Own), size(s.Kept.Held), size(s.Kept.Followed), size(s.Kept.Cached), healing(s.Healing), moved(s.Healing),
+		quota(s), size(s.Kept.Own), size(s.Kept.Held), size(s.Kept.Followed), size(s.Kept.Cached), healing(s.Healing), moved(s.Healing), planted(s),
 		s.Cached, size(s.CacheBytes), s.Hot, s.Copies, s.User, s.Version)
 }
 
@@ -73,6 +74,15 @@ func healing(h api.Healing) string {
 func moved(h api.Healing) string {
 	return fmt.Sprintf("%d entries taken, %s; %d given, %s; %d places handed over; at most %s/s",
 		h.Taken, size(h.TakenBytes), h.Given, size(h.GivenBytes), h.Dropped, size(int64(h.Rate)))
+}
+
+// planted says whether places looked as if nodes were made to crowd around them.
+func planted(s api.Status) string {
+	if s.PlantedAt == nil {
+		return "no place that this node looked for seemed crowded by nodes made for it"
+	}
+	return fmt.Sprintf("%d places seemed crowded by nodes made for them, one %s ago; they are read and written all the same",
+		s.Planted, time.Since(*s.PlantedAt).Round(time.Second))
 }
 
 // quota says how much of the store may be used by others.

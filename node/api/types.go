@@ -77,26 +77,28 @@ type Gap struct {
 
 // Status is how a node is doing.
 type Status struct {
-	PeerID     string  `json:"peer_id"`
-	User       string  `json:"user"`
-	Network    string  `json:"network"`
-	NetworkID  string  `json:"network_id"`
-	Ready      bool    `json:"ready"`
-	Peers      int     `json:"peers"`   // connected
-	Prefix     int     `json:"prefix"`  // bits of coordinate that the neighbourhood shares
-	Members    int     `json:"members"` // of the neighbourhood, the node itself included
-	Size       float64 `json:"size"`    // nodes in the network, estimated
-	Records    int64   `json:"records"`
-	StoreBytes int64   `json:"store_bytes"`
-	StoreQuota int64   `json:"store_quota"` // 0 for none
-	Kept       Kept    `json:"kept"`
-	Healing    Healing `json:"healing"`
-	Cached     int     `json:"cached"`       // hot places of which the node keeps copies for others
-	CacheBytes int64   `json:"cached_bytes"` // of the records in them
-	Hot        int     `json:"hot"`          // places of the neighbourhood that many read
-	Copies     int     `json:"hot_copies"`   // of these, that other nodes keep and offered
-	Uptime     int64   `json:"uptime_s"`
-	Version    string  `json:"version"`
+	PeerID     string     `json:"peer_id"`
+	User       string     `json:"user"`
+	Network    string     `json:"network"`
+	NetworkID  string     `json:"network_id"`
+	Ready      bool       `json:"ready"`
+	Peers      int        `json:"peers"`      // connected
+	Prefix     int        `json:"prefix"`     // bits of coordinate that the neighbourhood shares
+	Members    int        `json:"members"`    // of the neighbourhood, the node itself included
+	Size       float64    `json:"size"`       // nodes in the network, estimated
+	Planted    uint64     `json:"planted"`    // places whose neighbourhood looked planted: an alarm, and no more
+	PlantedAt  *time.Time `json:"planted_at"` // when one last did; null: never
+	Records    int64      `json:"records"`
+	StoreBytes int64      `json:"store_bytes"`
+	StoreQuota int64      `json:"store_quota"` // 0 for none
+	Kept       Kept       `json:"kept"`
+	Healing    Healing    `json:"healing"`
+	Cached     int        `json:"cached"`       // hot places of which the node keeps copies for others
+	CacheBytes int64      `json:"cached_bytes"` // of the records in them
+	Hot        int        `json:"hot"`          // places of the neighbourhood that many read
+	Copies     int        `json:"hot_copies"`   // of these, that other nodes keep and offered
+	Uptime     int64      `json:"uptime_s"`
+	Version    string     `json:"version"`
 }
 
 // Kept are the bytes of the store by whom they are kept for. What is left of all of
@@ -169,14 +171,18 @@ func receiptOf(r node.Receipt) Receipt {
 }
 
 func statusOf(s node.Status, me records.User) Status {
-	return Status{
+	out := Status{
 		PeerID: s.PeerID.String(), User: me.String(), Network: s.Network, NetworkID: s.NetworkID, Ready: s.Ready,
-		Peers: s.Peers, Prefix: s.Prefix, Members: s.Members, Size: s.Size,
+		Peers: s.Peers, Prefix: s.Prefix, Members: s.Members, Size: s.Size, Planted: s.Planted,
 		Records: s.Records, StoreBytes: s.StoreBytes, StoreQuota: s.Quota,
 		Kept:    Kept{Own: s.Kept.Own, Held: s.Kept.Held, Followed: s.Kept.Followed, Cached: s.Kept.Cached},
 		Healing: healingOf(s.Healing, s.Mending), Cached: s.Cached, CacheBytes: s.CachedSize, Hot: s.Hot, Copies: s.Copies,
 		Uptime: int64(s.Uptime.Seconds()), Version: node.Version,
 	}
+	if !s.PlantedAt.IsZero() {
+		out.PlantedAt = &s.PlantedAt
+	}
+	return out
 }
 
 func followedOf(f node.Followed) Followed {

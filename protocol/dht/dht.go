@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	kad "github.com/libp2p/go-libp2p-kad-dht"
 	kadpb "github.com/libp2p/go-libp2p-kad-dht/pb"
@@ -28,6 +29,7 @@ type DHT struct {
 	protocol libprotocol.ID
 
 	surveys *surveys
+	lookout *lookout
 	ready   chan struct{} // closed once the table can answer
 	ended   chan struct{} // closed once Run has ended
 	changed chan struct{} // holds one when our neighbourhood changed and nobody has noticed yet
@@ -42,6 +44,7 @@ type DHT struct {
 	over       sync.WaitGroup // calls that have not left
 	prefix     int
 	size       float64
+	density    float64              // the size by which a crowd is judged
 	neighbours map[peer.ID]struct{} // members of our own neighbourhood, ourselves not
 }
 
@@ -61,6 +64,9 @@ type Status struct {
 	Searches uint64  // searches so far
 	Finds    uint64  // questions for nodes they asked
 	Pings    uint64  // and questions for signs of life
+
+	Planted   uint64    // places whose neighbourhood looked planted, once an hour each
+	PlantedAt time.Time // when one last did; zero for never
 }
 
 // New makes a DHT that does nothing until Run.
@@ -77,6 +83,7 @@ func New(cfg Config) (*DHT, error) {
 		server:     cfg.Server && protocol.Solves(cfg.Network, id),
 		protocol:   protocol.KadPrefix(cfg.Network) + "/kad/1.0.0",
 		surveys:    newSurveys(cfg.Now),
+		lookout:    newLookout(),
 		ready:      make(chan struct{}),
 		ended:      make(chan struct{}),
 		changed:    make(chan struct{}, 1),
@@ -279,6 +286,7 @@ func (d *DHT) Status() Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := Status{Server: d.server, Prefix: d.prefix, Members: len(d.neighbours), Size: d.size}
+	s.Planted, s.PlantedAt = d.lookout.seen()
 	if d.server {
 		s.Members++
 	}
@@ -292,14 +300,15 @@ func (d *DHT) Status() Status {
 
 // publish makes what a round found known, and tells whether our neighbourhood is
 // another than before.
-func (d *DHT) publish(prefix int, size float64, neighbours []contact) (changed bool) {
+func (d *DHT) publish(prefix int, size sizeEstimate, neighbours []contact) (changed bool) {
 	ids := make(map[peer.ID]struct{}, len(neighbours))
 	for _, c := range neighbours {
 		ids[c.id] = struct{}{}
 	}
 	d.mu.Lock()
 	changed = prefix != d.prefix || !maps.Equal(ids, d.neighbours)
-	d.prefix, d.size, d.neighbours = prefix, size, ids
+	d.prefix, d.neighbours = prefix, ids
+	d.size, d.density = size.size, max(size.size, size.raw()) // a network that grows quickly is not planted
 	d.mu.Unlock()
 	if changed {
 		select {

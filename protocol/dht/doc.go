@@ -11,10 +11,16 @@
 // streams. It runs under our protocol prefix, so networks never mix, and with our
 // filters: an id that does not solve the network's puzzle is never in a table, in
 // an answer that we believe, or in a neighbourhood. Searches are ours (frontier.go
-// decides, search.go asks): the library's own return nodes that did not answer and
+// and paths.go decide, search.go asks): the library's own return nodes that did not answer and
 // wait ten seconds for one that hangs. So is the upkeep of the table (keep.go): the
 // library's own leaves dead nodes in it for hours. And so is who enters it (table.go,
 // usher.go, groups.go): who answers is never displaced, nor can one operator fill it.
+//
+// Whoever makes ids for a place, or lies to those who look for its members, gains
+// little: regions that are new to us are searched over disjoint paths (paths.go), what
+// nodes tell of prefixes is believed only as far as the size of the network allows
+// ([Believable]), and the size itself comes from lookups of random keys (size.go). An
+// alarm that nothing depends on tells of places that look planted (planted.go).
 //
 // # Owns
 //

@@ -22,8 +22,10 @@ type (
 )
 
 const (
-	SizeSlack = sizeSlack
-	SizeStep  = sizeStep
+	SizeSlack    = sizeSlack
+	SizeStep     = sizeStep
+	SizeHourly   = sizeHourly
+	YoungSamples = youngSamples
 
 	Calm          = calm
 	Lead          = lead
@@ -34,6 +36,9 @@ const (
 	MaxSurveys    = maxSurveys
 	SurveyAge     = surveyAge
 	AskTimeout    = askTimeout
+	SurveyPaths   = surveyPaths
+	PlantedDepth  = plantedDepth
+	PlantedOdds   = plantedOdds
 )
 
 var (
@@ -46,7 +51,8 @@ var (
 	PrefixLength = prefixLength
 	NextPrefix   = nextPrefix
 	Median       = median
-	FitSize      = fitSize
+	SizeOf       = sizeOf
+	SizePrefix   = sizePrefix
 	CoordinateOf = coordinateOf
 	BucketSize   = bucketSize
 )
@@ -63,9 +69,10 @@ func NewView(size float64, shared map[int]int, self int) View {
 	return v
 }
 
-func (e *SizeEstimate) Count(n int)        { e.count(n) }
-func (e *SizeEstimate) Sample(d []float64) { e.sample(d) }
-func (e *SizeEstimate) Size() float64      { return e.size }
+func (e *SizeEstimate) Count(n int, now time.Time)                    { e.count(n, now) }
+func (e *SizeEstimate) Sample(size float64, known int, now time.Time) { e.sample(size, known, now) }
+func (e *SizeEstimate) Size() float64                                 { return e.size }
+func (e *SizeEstimate) Raw() float64                                  { return e.raw() }
 
 // Frontier tells what a test needs of a frontier in terms of node numbers.
 type Frontier struct{ f *frontier }
@@ -87,6 +94,51 @@ func (f Frontier) Next() (p peer.ID, isPing, ok bool) {
 
 func (f Frontier) Found() (ids []peer.ID, complete bool) {
 	contacts, complete := f.f.found()
+	for _, c := range contacts {
+		ids = append(ids, c.id)
+	}
+	return ids, complete
+}
+
+// Lookout tells what a test needs of the alarm.
+type Lookout struct{ l *lookout }
+
+func NewLookout() Lookout { return Lookout{newLookout()} }
+
+func (l Lookout) Planted(size float64, distances []uint64) bool {
+	_, planted := l.l.look(size, distances)
+	return planted
+}
+
+func (l Lookout) Limit(n int) float64                   { return l.l.crowds[n] }
+func (l Lookout) Note(c Coordinate, now time.Time) bool { return l.l.note(c, now) }
+
+// Paths tells what a test needs of disjoint paths.
+type Paths struct{ s *paths }
+
+func NewPaths(keys []string, bits, limit int) Paths { return Paths{newPaths(keys, bits, limit)} }
+
+// KeysIn are keys of the region of so many bits around c.
+func KeysIn(c Coordinate, bits, n int) []string { return keysIn(regionOf(c, bits), n) }
+
+// Seed begins all paths: table gives the nodes known that are nearest to a key.
+func (p Paths) Seed(table func(key string) []peer.ID) {
+	for _, f := range p.s.each {
+		f.add(contactsOf(table(f.key))...)
+	}
+}
+
+func (p Paths) Next() (id peer.ID, isPing bool, key string, ok bool) {
+	id, q, key, ok := p.s.next()
+	return id, q == ping, key, ok
+}
+
+func (p Paths) Answer(id peer.ID, named []peer.ID) { p.s.answer(id, contactsOf(named)) }
+func (p Paths) Fail(id peer.ID)                    { p.s.fail(id) }
+func (p Paths) InFlight() int                      { return p.s.inFlight() }
+
+func (p Paths) Found() (ids []peer.ID, complete bool) {
+	contacts, complete := p.s.found()
 	for _, c := range contacts {
 		ids = append(ids, c.id)
 	}

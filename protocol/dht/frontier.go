@@ -46,7 +46,12 @@ const (
 	asked
 	answered
 	failed
+	elsewhere // asked on another path: of no use to this one
 )
+
+// useful tells whether a candidate in this state is, or may become, part of what
+// is looked for.
+func (s state) useful() bool { return s != failed && s != elsewhere }
 
 // A frontier is the state of a search for the nodes of a region, nearest to a
 // target in it first, and decides whom to ask next. It knows nothing of wires
@@ -59,7 +64,9 @@ type frontier struct {
 	target records.Coordinate
 	region region
 	limit  int
+	calm   int
 
+	met          map[peer.ID]struct{} // heard of, on whatever path of a search
 	known        map[peer.ID]*candidate
 	order        []*candidate // nearest first
 	finds, pings int          // in flight
@@ -67,17 +74,23 @@ type frontier struct {
 }
 
 func newFrontier(target records.Coordinate, bits, limit int) *frontier {
-	return &frontier{target: target, region: regionOf(target, bits), limit: limit, known: map[peer.ID]*candidate{}}
+	return &frontier{
+		target: target, region: regionOf(target, bits), limit: limit, calm: calm,
+		met: map[peer.ID]struct{}{}, known: map[peer.ID]*candidate{},
+	}
 }
 
-// add notes nodes that were heard of and tells whether any of them is wanted.
-func (f *frontier) add(contacts ...contact) (wanted bool) {
+// add notes nodes that were heard of and tells whether any of them is wanted that
+// was not met before.
+func (f *frontier) add(contacts ...contact) (news bool) {
 	for _, c := range contacts {
-		if f.known[c.id] == nil && f.insert(&candidate{contact: c}) {
-			wanted = true
+		_, met := f.met[c.id]
+		if f.known[c.id] == nil && f.insert(&candidate{contact: c}) && !met {
+			news = true
 		}
+		f.met[c.id] = struct{}{}
 	}
-	return wanted
+	return news
 }
 
 // insert puts c in its place and tells whether it is wanted there.
@@ -94,7 +107,7 @@ func (f *frontier) insert(c *candidate) bool {
 	}
 	rank := 0
 	for _, nearer := range f.order[:i] {
-		if nearer.state != failed {
+		if nearer.state.useful() {
 			rank++
 		}
 	}
@@ -111,7 +124,7 @@ func (f *frontier) wants(c *candidate, rank int) bool {
 func (f *frontier) next() (peer.ID, question, bool) {
 	rank := 0
 	for _, c := range f.order {
-		if c.state == failed {
+		if !c.state.useful() {
 			continue
 		}
 		if !f.wants(c, rank) {
@@ -128,7 +141,7 @@ func (f *frontier) next() (peer.ID, question, bool) {
 // ask turns c, which was only heard of, into one that is asked.
 func (f *frontier) ask(c *candidate) (peer.ID, question, bool) {
 	q := find
-	if f.quiet >= calm && f.region.holds(c.at) {
+	if f.quiet >= f.calm && f.region.holds(c.at) {
 		q = ping
 	}
 	if q == find && f.finds >= findWidth || q == ping && f.pings >= pingWidth {
@@ -160,6 +173,13 @@ func (f *frontier) fail(p peer.ID) {
 	f.flying(c.asked, -1)
 }
 
+// leave notes that p, which was to be asked, is asked on another path.
+func (f *frontier) leave(p peer.ID) {
+	c := f.known[p]
+	c.state = elsewhere
+	f.flying(c.asked, -1)
+}
+
 func (f *frontier) flying(q question, n int) {
 	if q == find {
 		f.finds += n
@@ -178,7 +198,7 @@ func (f *frontier) found() (contacts []contact, complete bool) {
 	complete = true
 	rank := 0
 	for _, c := range f.order {
-		if c.state == failed || !f.region.holds(c.at) {
+		if !c.state.useful() || !f.region.holds(c.at) {
 			continue
 		}
 		if rank++; rank > f.limit {

@@ -50,6 +50,7 @@ type keeper struct {
 	silences   int                  // rounds in a row in which nobody answered
 	logged     float64              // the size that was last logged
 	complained time.Time            // when the log last said that there is nobody to join through
+	explored   *region              // our neighbourhood when it was last looked through over disjoint paths
 	refreshed  [maxPrefix]time.Time // when the bucket of nodes that share so many bits was
 	newcomers  map[peer.ID]struct{} // met since the last round
 	suspects   map[peer.ID]struct{} // failed since the last round
@@ -175,7 +176,21 @@ func (k *keeper) round(ctx context.Context, full bool) (changed bool) {
 	if !k.joined && found.replies > 0 {
 		k.join()
 	}
+	k.explore(ctx)
 	return changed
+}
+
+// explore looks through a neighbourhood that is new to us over disjoint paths: those
+// nearest to us, whom rounds ask, may be there because of us. Whom it finds is in the
+// table by the next round.
+func (k *keeper) explore(ctx context.Context) {
+	home := regionOf(k.self.at, k.Prefix())
+	if k.rule.Unsure(home.bits) || k.explored != nil && *k.explored == home {
+		return
+	}
+	if _, err := k.wire.explore(ctx, home, bucketSize(k.k)); err == nil {
+		k.explored = &home
+	}
 }
 
 // join says that we are part of the network.
@@ -316,7 +331,7 @@ func (k *keeper) settle(found []contact) (changed bool) {
 	is := k.rule.Next(was, k.census(), k.joined)
 	home := regionOf(k.self.at, is)
 	neighbours := slices.DeleteFunc(slices.Clone(found), func(c contact) bool { return !home.holds(c.at) })
-	changed = k.publish(is, k.rule.Size(), neighbours)
+	changed = k.publish(is, k.rule.size, neighbours)
 	members := len(neighbours) + k.counted()
 	switch moved := k.rule.Size() / k.logged; {
 	case is != was:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -73,9 +74,19 @@ func (d *DHT) members(ctx context.Context, w *wire, c records.Coordinate) (Neigh
 	}
 }
 
-// survey searches a region that we may know little of.
+// survey searches a region: over disjoint paths when we know little of it or have
+// reason for doubt, else over one that begins with those who were found before. They
+// name what is new, and liars cannot hide whom we know.
 func (d *DHT) survey(ctx context.Context, w *wire, r region) (*survey, error) {
-	found, err := w.search(ctx, keyIn(r), r.bits, bucketSize(d.k))
+	var (
+		found result
+		err   error
+	)
+	if known := d.surveys.trusted(r); len(known) >= d.k {
+		found, err = w.search(ctx, keyIn(r), r.bits, bucketSize(d.k), known...)
+	} else {
+		found, err = w.explore(ctx, r, bucketSize(d.k))
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -95,12 +106,16 @@ func (d *DHT) member() []contact {
 	return nil
 }
 
-// agreedBits is the prefix of c's neighbourhood: the median of what the three
-// nearest tell, but never so long that fewer than K are left. One bit less than
-// the survey covers means that even all of it are too few, more bits than an
-// incomplete one covers that c's part of the region has to be searched by itself.
+// agreedBits is the prefix of c's neighbourhood: the median of what the three nearest
+// tell, as far as that may be believed, but never so long that fewer than K are left.
+// One bit less than the survey covers means that even all of it are too few, more bits
+// than an incomplete one covers that c's part of the region has to be searched by
+// itself.
 func (d *DHT) agreedBits(ctx context.Context, s *survey, c records.Coordinate) int {
 	told := d.toldBits(ctx, s, nearest(s.members, c, 3))
+	for i := range told {
+		told[i] = Believable(told[i], d.k, d.Size())
+	}
 	if !s.complete {
 		agreed := median(told[0], told[1], told[2])
 		return min(max(agreed, s.region.bits+1), s.region.bits+2, maxPrefix) // a liar cannot send us deep at once
@@ -156,12 +171,31 @@ func (d *DHT) neighbourhood(members []member, c records.Coordinate, bits int) Ne
 	slices.SortFunc(ranked, func(a, b rankedMember) int {
 		return cmp.Or(cmp.Compare(a.distance, b.distance), nearer(c, a.at, b.at))
 	})
+	d.watch(c, ranked)
 	ranked = preferred(ranked, 4*d.k, d.crowding)
 	n := Neighbourhood{Bits: bits, Peers: make([]peer.ID, len(ranked))}
 	for i, m := range ranked {
 		n.Peers[i] = m.id
 	}
 	return n
+}
+
+// watch raises the alarm when the members nearest to c look planted.
+func (d *DHT) watch(c records.Coordinate, ranked []rankedMember) {
+	d.mu.Lock()
+	size := d.density
+	d.mu.Unlock()
+	var distances [plantedDepth]uint64
+	n := min(len(ranked), plantedDepth)
+	for i, m := range ranked[:n] {
+		distances[i] = m.distance
+	}
+	crowd, planted := d.lookout.look(size, distances[:n])
+	if !planted || size <= 0 || !d.lookout.note(c, d.cfg.Now()) {
+		return
+	}
+	d.cfg.Log.Warn("the neighbourhood of a place looks planted: more nodes are nearest to it than chance explains",
+		"place", fmt.Sprintf("%.8s", c), "nodes", crowd.nodes, "expected", fmt.Sprintf("%.2g", crowd.expected), "network_size", math.Round(size))
 }
 
 // A rankedMember is a member and the first, deciding bits of its distance.
@@ -191,6 +225,11 @@ func (d *DHT) Forget(p peer.ID) {
 	d.surveys.drop(contactOf(p))
 	d.tell(event{node: p, failed: true})
 }
+
+// Doubt notes that something is odd about a place, as when a record that its members
+// acknowledged cannot be read back. Its members are found anew when they are next asked
+// for, over disjoint paths.
+func (d *DHT) Doubt(c records.Coordinate) { d.surveys.doubt(c) }
 
 // Moved notes that p turned out to hold another region than was believed. It is
 // asked for its prefix again when that next matters.

@@ -1,6 +1,7 @@
 package dht
 
 import (
+	"math/rand/v2"
 	"slices"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -15,6 +16,7 @@ func preferred(members []rankedMember, limit int, crowding func(longestKnown []r
 		return members
 	}
 	rest := slices.Clone(members)
+	rand.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] }) // of equals, else, the nearest, who may have been made so
 	slices.SortStableFunc(rest, func(a, b rankedMember) int { return a.since.Compare(b.since) })
 	crowd := crowding(rest)
 	kept := make(map[peer.ID]bool, limit)

@@ -6,6 +6,14 @@ import "math"
 // is shortened for it: estimates tremble by some 15 per cent.
 const sizeSlack = 1.25
 
+const (
+	// toldSlack is by how much the estimates of honest nodes may differ.
+	toldSlack = 1.5
+	// toldShort is how many bits shorter than the size allows an honest prefix may
+	// be, because one of the halves is thin.
+	toldShort = 2
+)
+
 // A view is what a node knows about who shares how much of its coordinate.
 type view struct {
 	size   float64 // estimated number of nodes in the network
@@ -44,6 +52,16 @@ func nextPrefix(current, k int, v view) int {
 	}
 	v.size *= sizeSlack
 	return min(current, prefixLength(k, v))
+}
+
+// sizePrefix is the longest prefix that a network of that size allows: that k nodes
+// may be expected to share.
+func sizePrefix(k int, size float64) int {
+	p := 0
+	for p < maxPrefix && size/math.Exp2(float64(p+1)) >= float64(k) {
+		p++
+	}
+	return p
 }
 
 // median is the middle one of three.

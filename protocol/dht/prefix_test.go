@@ -2,6 +2,7 @@ package dht_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sort"
@@ -267,4 +268,27 @@ func readings(rng *rand.Rand, nodes []ringNode, k int) (seen, holding []int) {
 		seen, holding = append(seen, members), append(holding, hold)
 	}
 	return seen, holding
+}
+
+// Whatever the nodes nearest to a place tell, of a network of our size only prefixes
+// that it would have are believed; what honest ones tell always is.
+func TestBelievable(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		k := rapid.IntRange(4, 20).Draw(t, "k")
+		size := rapid.Float64Range(1, 1e6).Draw(t, "size")
+		told := rapid.IntRange(0, dht.MaxPrefix).Draw(t, "told")
+		got := dht.Believable(told, k, size)
+		if expected := size / math.Exp2(float64(got)); got > 0 && expected < float64(k)/1.5 {
+			t.Errorf("told %d bits, believe %d: %.1f nodes expected there, want %d", told, got, expected, k)
+		}
+		off := rapid.Float64Range(1/1.2, 1.2).Draw(t, "off")
+		honest := dht.SizePrefix(k, size*off) - rapid.IntRange(0, 2).Draw(t, "thin")
+		if honest = max(honest, 0); dht.Believable(honest, k, size) != honest {
+			t.Errorf("an honest prefix of %d bits in a network of %.0f is not believed", honest, size)
+		}
+	})
+	if got := dht.Believable(9, 16, 0); got != 9 {
+		t.Errorf("before the size is known: %d bits of 9 believed", got)
+	}
 }

@@ -1,5 +1,7 @@
 package dht
 
+import "time"
+
 // MaxPrefix is the longest prefix that a neighbourhood may have, in bits.
 const MaxPrefix = maxPrefix
 
@@ -21,11 +23,16 @@ type Rule struct {
 }
 
 // Count takes the exact number of nodes, where all there are were seen.
-func (r *Rule) Count(nodes int) { r.size.count(nodes) }
+func (r *Rule) Count(nodes int, now time.Time) { r.size.count(nodes, now) }
 
 // Sample takes the distances of the nodes nearest to a random key, nearest first, as
-// fractions of the ring. There should be [Rule.SampleWidth] of them.
-func (r *Rule) Sample(distances []float64) { r.size.sample(distances) }
+// fractions of the ring: [Rule.SampleWidth] of them, of which the last counts. known is
+// how many nodes are known to be there.
+func (r *Rule) Sample(distances []float64, known int, now time.Time) {
+	if n := len(distances); n > 0 {
+		r.size.sample(sizeOf(n, distances[n-1]), max(n, known), now)
+	}
+}
 
 // SampleWidth is how many nodes nearest to a random key a sample is drawn from.
 func (r *Rule) SampleWidth() int { return max(20, 2*r.K) }
@@ -52,6 +59,18 @@ func (r *Rule) Next(current int, nodes Census, relied bool) int {
 // Unsure tells whether the last look said another prefix than is taken, so that the
 // next should come soon.
 func (r *Rule) Unsure(current int) bool { return r.suggested != current }
+
+// Believable is what to make of a prefix that others tell, who may all lie: k ids
+// made to crowd a place are the nearest to it, and could by a long prefix make
+// readers and writers take them alone for its neighbourhood, or by a short one send
+// them searching. No prefix is believed that a network of our size would not have.
+func Believable(told, k int, size float64) int {
+	if size <= 0 {
+		return told // we know nothing yet
+	}
+	least := max(0, sizePrefix(k, size/toldSlack)-toldShort)
+	return min(max(told, least), sizePrefix(k, size*toldSlack))
+}
 
 // Agreed is the prefix of a place's neighbourhood, from what the three nodes nearest
 // to the place tell of theirs: the median, but never so long that fewer than k are

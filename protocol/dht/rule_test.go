@@ -2,6 +2,7 @@ package dht_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/starling-social/starling/protocol/dht"
 )
@@ -11,7 +12,7 @@ import (
 func TestRule_looksTwice(t *testing.T) {
 	const k = 4
 	r := dht.Rule{K: k, Self: 1}
-	r.Count(64)
+	r.Count(64, time.Time{})
 	wide, deep := dht.Census{32, 16, 8, 7}, dht.Census{32, 16, 15}
 	if got := r.Next(0, wide, false); got != 3 {
 		t.Fatalf("a node that joins takes %d bits, want 3 at once", got)

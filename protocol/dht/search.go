@@ -2,7 +2,6 @@ package dht
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -60,55 +59,65 @@ type answer struct {
 }
 
 // search finds the nodes nearest to key's hash, at most limit of them, among
-// those that share its first bits. It begins with the nodes of the table that are
-// nearest, and with seeds. Nodes that answer enter the table; those that do not
-// leave it, unless nobody answers: then the fault is likely ours.
+// those that share its first bits, over one path that begins with the nodes of the
+// table that are nearest, and with seeds.
 func (w *wire) search(ctx context.Context, key string, bits, limit int, seeds ...peer.ID) (result, error) {
+	return w.walk(ctx, newPaths([]string{key}, bits, limit), seeds)
+}
+
+// explore finds the nodes of a region, at most limit of them, over disjoint paths.
+func (w *wire) explore(ctx context.Context, r region, limit int) (result, error) {
+	return w.walk(ctx, newPaths(keysIn(r, surveyPaths), r.bits, limit), nil)
+}
+
+// walk carries out a search. Nodes that answer enter the table; those that do not
+// leave it, unless nobody answers: then the fault is likely ours.
+func (w *wire) walk(ctx context.Context, s *paths, seeds []peer.ID) (result, error) {
 	bounded, cancel := context.WithTimeout(ctx, searchTimeout)
 	defer cancel()
 	w.searches.Add(1)
-	target := records.Coordinate(sha256.Sum256([]byte(key)))
-	f := newFrontier(target, bits, limit)
-	f.add(w.believe(w.table.lib.NearestPeers(target[:], limit))...)
-	f.add(w.believe(seeds)...)
+	for _, f := range s.each {
+		f.add(w.believe(w.table.lib.NearestPeers(f.target[:], s.limit))...)
+		f.add(w.believe(seeds)...)
+	}
 
 	var r result
 	answers := make(chan answer)
-	for w.spread(bounded, f, key, answers) {
+	for w.spread(bounded, s, answers) {
 		a := <-answers
 		switch {
 		case a.err == nil:
-			f.answer(a.from, a.named)
+			s.answer(a.from, a.named)
 			w.table.admit(a.from)
 			r.replies++
 		case bounded.Err() == nil:
 			r.dead, r.err = append(r.dead, a.from), a.err
-			f.fail(a.from)
+			s.fail(a.from)
 		default:
-			f.fail(a.from) // we gave up, not it
+			s.fail(a.from) // we gave up, not it
 		}
 	}
-	r.contacts, r.complete = f.found()
+	r.contacts, r.complete = s.found()
 	r.complete = r.complete && bounded.Err() == nil
 	if r.replies > 0 {
 		w.evict(r.dead)
 	}
 	if err := ctx.Err(); err != nil {
-		return r, fmt.Errorf("search %s: %w", f.region, err)
+		return r, fmt.Errorf("search %s: %w", s.each[0].region, err)
 	}
 	return r, nil
 }
 
-// spread asks whom f wants to ask now, and tells whether an answer is to come.
-func (w *wire) spread(ctx context.Context, f *frontier, key string, answers chan<- answer) bool {
+// spread asks whom s wants to ask now, and tells whether an answer is to come.
+func (w *wire) spread(ctx context.Context, s *paths, answers chan<- answer) bool {
 	for ctx.Err() == nil {
-		p, q, ok := f.next()
+		p, q, key, ok := s.next()
 		if !ok {
 			break
 		}
 		go func() { answers <- w.ask(ctx, p, q, key) }()
 	}
-	return f.inFlight() > 0
+	return s.inFlight() > 0
 }
 
 // ask puts one question to p.

@@ -1,68 +1,87 @@
 package dht
 
-import "slices"
+import (
+	"math"
+	"slices"
+	"time"
+)
 
 const (
-	// sampleWindow is how many random lookups an estimate is drawn from. With
-	// 20 distances each, 16 lookups have a standard error of 6 per cent.
+	// sampleWindow is how many random lookups an estimate is drawn from. One that ends
+	// at the 32nd nearest node is off by 18 per cent, the median of 16 by six.
 	sampleWindow = 16
-	// sizeStep bounds how far one update moves the published size once half the
-	// window is filled, so that nobody can move it quickly by crowding the keys of
-	// a few lookups.
+	// youngSamples is how many a node that has just begun, or whose network has just
+	// outgrown what can be counted, takes before it moves slowly.
+	youngSamples = sampleWindow / 2
+	// sizeHourly bounds by which factor the published size moves within an hour: whoever
+	// comes to lie in most lookups still moves it this slowly. It costs a network that
+	// grows faster nothing but larger neighbourhoods for a while; that members are gone
+	// is noticed by counting them, whatever the size.
+	sizeHourly = 2
+	// sizeStep is by how much one count may shrink a network that is small enough to
+	// be counted.
 	sizeStep = 1.25
 )
 
 // A sizeEstimate is the estimated number of nodes in the network. Its zero
 // value knows nothing.
 type sizeEstimate struct {
-	samples [][]float64 // the latest lookups, oldest first
-	size    float64     // what is published
+	samples []float64 // what the latest lookups say each, oldest first
+	size    float64   // what is published
+	moved   time.Time // when it was
 }
 
-// count takes an exact count: of a lookup that returned fewer nodes than it
-// may, and so all there are. That many nodes answered, so growth is believed
-// at once; a lookup also returns few when our own links fail, so shrinking is not.
-func (e *sizeEstimate) count(nodes int) {
-	e.samples = nil
+// count takes an exact count: of a lookup that returned fewer nodes than it may, and
+// so all there are. That many nodes answered, so growth is believed at once; a lookup
+// also returns few when our own links fail or liars keep it among themselves, so
+// shrinking is not, and in a network that was too large to be counted it is one
+// opinion among others.
+func (e *sizeEstimate) count(nodes int, now time.Time) {
 	n := float64(nodes)
-	if n < e.size {
-		n = max(n, e.size/sizeStep)
+	switch {
+	case n >= e.size:
+		e.samples, e.size = nil, n
+	case len(e.samples) > 0:
+		e.sample(n, 0, now)
+		return
+	default:
+		e.size = max(n, e.size/sizeStep)
 	}
-	e.size = n
+	e.moved = now
 }
 
-// sample takes the distances of the nodes nearest to a random key, nearest
-// first, as fractions of the ring.
-func (e *sizeEstimate) sample(distances []float64) {
-	if len(distances) == 0 {
-		return
-	}
-	e.samples = append(e.samples, slices.Clone(distances))
+// sample takes what a lookup of a random key says. known is how many nodes are
+// known to be there: no estimate is below what can be counted.
+func (e *sizeEstimate) sample(size float64, known int, now time.Time) {
+	e.samples = append(e.samples, size)
 	if len(e.samples) > sampleWindow {
 		e.samples = e.samples[1:]
 	}
-	n := fitSize(e.samples)
-	if len(e.samples) > sampleWindow/2 { // else we have just begun to estimate, or to grow
-		n = min(max(n, e.size/sizeStep), e.size*sizeStep)
+	n := e.raw()
+	if len(e.samples) > youngSamples {
+		reach := math.Pow(sizeHourly, now.Sub(e.moved).Hours())
+		n = min(max(n, e.size/reach), e.size*reach)
 	}
-	e.size = max(n, float64(len(distances))) // so many answered
+	e.size, e.moved = max(n, float64(known)), now
 }
 
-// fitSize is the number of nodes that explains the samples best. Among n nodes
-// the expected distance of the i-th nearest to a random key is i/(n+1): the
-// slope of the line through the origin that fits (i, distance) with the least
-// squares gives n.
-func fitSize(samples [][]float64) float64 {
-	var ranks, products float64
-	for _, distances := range samples {
-		for i, d := range distances {
-			rank := float64(i + 1)
-			ranks += rank * rank
-			products += rank * d
-		}
+// raw is the median of the samples, where it would be if nothing held it: fewer than
+// half of the lookups, however wrong, cannot move it beyond the others.
+func (e *sizeEstimate) raw() float64 {
+	if len(e.samples) == 0 {
+		return e.size
 	}
-	if products == 0 {
-		return 1
+	sorted := slices.Sorted(slices.Values(e.samples))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
 	}
-	return max(1, ranks/products-1)
+	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+// sizeOf is how many nodes there are when the last of the rank nearest to a random
+// key is at distance, as a fraction of the ring: the unbiased estimate of least
+// variance for nodes that stand at random.
+func sizeOf(rank int, distance float64) float64 {
+	return float64(rank-1) / max(distance, math.SmallestNonzeroFloat32)
 }

@@ -39,6 +39,7 @@ type survey struct {
 	region   region
 	members  []member // ourselves among them when we are one
 	complete bool     // there were no others
+	doubted  bool     // and by now we are not sure of them
 	lost     int      // members that failed since
 	expires  time.Time
 	told     *told // shared by all versions of the survey
@@ -286,6 +287,26 @@ func (s *surveys) drop(c contact) {
 // moved forgets which prefix a node told.
 func (s *surveys) moved(c contact) {
 	s.change(c, func(v *survey) { v.told.drop(c.id) })
+}
+
+// trusted is who was found in r when it was last looked at; nobody
+// if that is in doubt.
+func (s *surveys) trusted(r region) (ids []peer.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, ok := s.kept.Peek(r)
+	if !ok || v.doubted {
+		return nil
+	}
+	for _, m := range v.members {
+		ids = append(ids, m.id)
+	}
+	return ids
+}
+
+// doubt has the members of all regions that c lies in found anew.
+func (s *surveys) doubt(c records.Coordinate) {
+	s.change(contact{at: c}, func(v *survey) { v.doubted, v.expires = true, time.Time{} })
 }
 
 // change replaces every kept survey of a region that c lies in by one that alter

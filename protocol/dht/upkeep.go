@@ -37,7 +37,7 @@ const (
 func (k *keeper) estimate(ctx context.Context, ground region, found result, full bool) {
 	switch {
 	case ground.bits == 0 && found.complete:
-		k.rule.Count(len(found.contacts) + k.counted())
+		k.rule.Count(len(found.contacts)+k.counted(), k.cfg.Now())
 		return
 	case !full:
 		return
@@ -58,7 +58,7 @@ func (k *keeper) sample(f lookup, limit int) {
 	switch {
 	case f.silent():
 	case f.complete:
-		k.rule.Count(len(all))
+		k.rule.Count(len(all), k.cfg.Now())
 	case len(f.contacts) >= limit:
 		target := records.Coordinate(sha256.Sum256([]byte(f.key)))
 		sortByDistance(target, all)
@@ -66,7 +66,7 @@ func (k *keeper) sample(f lookup, limit int) {
 		for i, c := range all[:limit] {
 			distances[i] = fraction(target, c.at)
 		}
-		k.rule.Sample(distances)
+		k.rule.Sample(distances, k.wire.table.lib.Size()+k.counted(), k.cfg.Now())
 	}
 }
 

@@ -1,0 +1,132 @@
+package dht
+
+import (
+	"crypto/sha256"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/starling-social/starling/records"
+)
+
+const (
+	// surveyPaths is over how many disjoint paths the members of a region are
+	// looked for. docs/decisions/0035 has the measurements: one path ends among
+	// liars in one search of eight when half of all nodes lie together, four in less
+	// than one of a thousand, at one and a half times the questions.
+	surveyPaths = 4
+	// pathsCalm is how many answers in a row that name no new member end the asking
+	// on all paths together: a path ends after its part of them.
+	pathsCalm = 12
+)
+
+// Paths are a search along several paths that have no node in common, as in
+// S/Kademlia (Baumgart and Mies, ICPADS 2007, section 4.4): each path asks only
+// whom the table or the nodes on that same path named, and nobody is asked on two.
+// Nodes that lie together capture a path once everybody on it lies; to hide a member
+// they have to capture all.
+//
+// Each path looks for a key of its own in the region, so that ids made to crowd one
+// point of it are not the nearest of all paths. What is found is the union.
+type paths struct {
+	limit int
+	each  []path
+	owner map[peer.ID]int // on which path a node was asked
+	turn  int             // the path that may ask next
+}
+
+// A path is one of them.
+type path struct {
+	*frontier
+	key string // what is asked for
+}
+
+// newPaths are paths to keys, one each, that find at most limit nodes of the region
+// of so many bits in which all keys lie.
+func newPaths(keys []string, bits, limit int) *paths {
+	s := &paths{limit: limit, owner: map[peer.ID]int{}}
+	met := map[peer.ID]struct{}{}
+	for _, key := range keys {
+		f := newFrontier(records.Coordinate(sha256.Sum256([]byte(key))), bits, limit)
+		if len(keys) > 1 {
+			f.limit = max(lead, 2*limit/len(keys)) // members do not split evenly
+			f.calm = (pathsCalm + len(keys) - 1) / len(keys)
+		}
+		f.met = met
+		s.each = append(s.each, path{f, key})
+	}
+	return s
+}
+
+// keysIn are n random keys whose hashes lie in r.
+func keysIn(r region, n int) []string {
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = keyIn(r)
+	}
+	return keys
+}
+
+// next is whom to ask what, for which key. The paths take turns.
+func (s *paths) next() (p peer.ID, q question, key string, ok bool) {
+	for range s.each {
+		i := s.turn
+		s.turn = (s.turn + 1) % len(s.each)
+		if p, q, ok := s.nextOf(i); ok {
+			s.owner[p] = i
+			return p, q, s.each[i].key, true
+		}
+	}
+	return "", find, "", false
+}
+
+// nextOf is whom one path asks next: nobody who was asked on another.
+func (s *paths) nextOf(i int) (peer.ID, question, bool) {
+	for {
+		p, q, ok := s.each[i].next()
+		if !ok {
+			return "", find, false
+		}
+		if _, taken := s.owner[p]; !taken {
+			return p, q, true
+		}
+		s.each[i].leave(p)
+	}
+}
+
+// answer notes that p answered and whom it named, which is news to its path alone.
+func (s *paths) answer(p peer.ID, named []contact) { s.each[s.owner[p]].answer(p, named) }
+
+// fail notes that p did not answer.
+func (s *paths) fail(p peer.ID) { s.each[s.owner[p]].fail(p) }
+
+// inFlight is the number of questions that wait for an answer.
+func (s *paths) inFlight() (n int) {
+	for _, f := range s.each {
+		n += f.inFlight()
+	}
+	return n
+}
+
+// found is the nodes of the region that answered on any path, at most limit: of one
+// path nearest first, of several a nearest of each in turn. They are complete when
+// no path knows of others and there is room for more.
+func (s *paths) found() (contacts []contact, complete bool) {
+	complete = true
+	var lists [][]contact
+	most := 0
+	for _, f := range s.each {
+		list, all := f.found()
+		complete = complete && all
+		lists = append(lists, list)
+		most = max(most, len(list))
+	}
+	for rank := range most {
+		for _, list := range lists {
+			if rank < len(list) {
+				contacts = append(contacts, list[rank])
+			}
+		}
+	}
+	contacts = contacts[:min(len(contacts), s.limit)]
+	return contacts, complete && len(contacts) < s.limit
+}
