@@ -109,6 +109,23 @@ func TestWins_epochs(t *testing.T) {
 	}
 }
 
+// What has expired is shown no more and keeps its place: nothing older returns.
+func TestWins_expired(t *testing.T) {
+	created := records.MillisOf(noon)
+	for i := range 16 {
+		d := records.Draft{Head: records.RegisterHead{Name: "profile"}, Created: created, Salt: salt(i), Rev: records.RevAt(created), Body: []byte("old")}
+		older := seal(t, testNet, person(0), d)
+		d.Rev, d.Expires, d.Body = d.Rev+1, created+1000, []byte("for a while")
+		newer := seal(t, testNet, person(0), d)
+		if older.ItemKey() != newer.ItemKey() {
+			t.Fatal("two things")
+		}
+		if older.Wins(newer) || !newer.Wins(older) {
+			t.Error("an older version wins over one that expires")
+		}
+	}
+}
+
 // Where several authors make versions of one thing, nobody can own it for ever
 // by giving himself the highest epoch.
 func TestWins_contested(t *testing.T) {

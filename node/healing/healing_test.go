@@ -135,6 +135,7 @@ func TestView_filled(t *testing.T) {
 	}{
 		{"nothing compared", ps, 0, nil, false},
 		{"one", ps, 0, done{near[0]: all}, false},
+		{"one of two in one half, which alone hold anything", near[:2], 0, done{near[0]: all}, false},
 		{"two of one half", ps, 0, done{near[0]: all, near[1]: all}, false},
 		{"one of either half", ps, 0, done{near[0]: all, far[0]: all}, true},
 		{"each of them holds its own half", ps, 0, done{near[0]: only(near[0], 1), far[0]: only(far[0], 1)}, true},
