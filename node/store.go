@@ -55,12 +55,13 @@ func (h *healer) shedAgain() {
 	}
 }
 
-// OpenStore opens the store in the data directory of a node that does not run:
-// [ErrLocked] if it does, [ErrNoStore] where none is yet. With the id of a network
-// one is made then; where there is one, it is of its own network whatever the id.
-// The directory must have its person's key, [ErrNoKeys] if it has not, so that what
-// is theirs is known for it. Close ends the store.
-func OpenStore(dir, network string) (*Store, error) {
+// OpenStore opens the store in the data directory of a node that does not run, with
+// its limits: [ErrLocked] if it does, [ErrNoStore] where none is yet. With the id of a
+// network one is made then; where there is one, it is of its own network whatever the
+// id. The directory must have its person's key, [ErrNoKeys] if it has not, so that
+// what is theirs is known for it; nothing else of c is looked at. Close ends the store.
+func OpenStore(c Config, network string) (*Store, error) {
+	dir := c.DataDir
 	person, err := readKey(filepath.Join(dir, personFile))
 	if err != nil {
 		return nil, err
@@ -71,8 +72,7 @@ func OpenStore(dir, network string) (*Store, error) {
 			return nil, fmt.Errorf("%s: %w", dir, ErrNoStore)
 		}
 	}
-	c := Default()
-	c.DataDir, c.Person = dir, records.KeyFromSeed([32]byte(person.Seed()))
+	c.Person = records.KeyFromSeed([32]byte(person.Seed()))
 	db, err := openAs(&c, network)
 	var foreign *datastore.ForeignError
 	if errors.As(err, &foreign) {

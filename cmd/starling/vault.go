@@ -38,11 +38,18 @@ func (a *app) withVault(ctx context.Context, network string, do func(vault) erro
 
 // withStore has do work with the store of a node that does not run.
 func (a *app) withStore(network string, do func(*node.Store) error) error {
-	dir, err := a.dir()
+	set, err := a.configured()
 	if err != nil {
 		return err
 	}
-	s, err := node.OpenStore(dir, network)
+	dir, err := set.dir()
+	if err != nil {
+		return err
+	}
+	c := node.Default()
+	set.apply(&c)
+	c.DataDir = dir
+	s, err := node.OpenStore(c, network)
 	if errors.Is(err, node.ErrLocked) {
 		return fmt.Errorf("%w: a node runs on %s, or another command; stop it first", err, dir)
 	}
