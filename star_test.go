@@ -99,9 +99,10 @@ var law = star.Law{
 			Why:  quiet,
 		},
 		{
-			What: clocks,
-			In:   []string{"datastore"},
-			Why:  "what is stored must not depend on when; whoever needs the present passes it in",
+			What:   clocks,
+			In:     []string{"datastore"},
+			Beside: []string{"datastore/patience.go"}, // how long a disk is waited for
+			Why:    "what is stored must not depend on when; whoever needs the present passes it in",
 		},
 		{
 			What:   []string{"records.Restore"},

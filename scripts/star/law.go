@@ -44,7 +44,8 @@ type Ban struct {
 	What   []string
 	In     []string
 	Except []string
-	Tests  bool // test files too
+	Beside []string // files for which it does not hold
+	Tests  bool     // test files too
 	Why    string
 }
 

@@ -99,7 +99,7 @@ func each(t *Tree, bans []Ban, f func(Ban, Package, File)) {
 	for _, ban := range bans {
 		for _, pkg := range t.Packages {
 			for _, file := range pkg.Files {
-				if ban.holds(pkg.Path, file.Test) {
+				if ban.holds(pkg.Path, file.Test) && !slices.Contains(ban.Beside, file.Name) {
 					f(ban, pkg, file)
 				}
 			}
