@@ -88,7 +88,13 @@ func (s *Store) commit() {
 			return
 		case <-s.landed:
 			s.flying = false
+		case <-s.alarmed:
+			_ = s.revive() // whoever writes next is told
 		case req := <-s.queue:
+			if err := s.revive(); err != nil {
+				req.done <- err
+				continue
+			}
 			view, err := s.kv.snapshot()
 			if err != nil {
 				req.done <- err
@@ -160,6 +166,7 @@ func (s *Store) apply(g *group) flight {
 	}
 	durable, err := s.kv.apply(g.batch)
 	if err != nil {
+		s.shelves.Purge() // some are as the group would have left them
 		return flight{func() error { return err }, g.requests}
 	}
 	s.install(g)
@@ -192,6 +199,7 @@ func (s *Store) newGroup(view snapshot) *group {
 		shelves: map[records.Coordinate]*shelf{},
 		sums:    map[records.Coordinate]sumChange{},
 		damaged: map[records.ItemKey][]byte{},
+		aside:   map[records.ItemKey]int{},
 		node:    map[string]int{},
 		stats:   s.Stats(),
 		space:   space,
@@ -203,6 +211,16 @@ func (s *Store) newGroup(view snapshot) *group {
 func (s *Store) install(g *group) {
 	s.sums.apply(g.sums)
 	s.stats.Store(&g.stats)
+	for key, size := range g.aside {
+		if size == 0 {
+			delete(s.aside, key)
+		} else {
+			s.aside[key] = size
+		}
+	}
+	if len(g.harmed) > 0 {
+		s.harm(Harm{Places: g.harmed})
+	}
 	for at, sh := range g.shelves {
 		s.shelves.Add(at, sh)
 	}

@@ -43,6 +43,7 @@ func (g *group) putAside(key records.ItemKey, it *item, found []byte) error {
 	}
 	it.record, it.at, it.dirty = nil, nil, true
 	g.damaged[key] = d.value()
+	g.harmed = append(g.harmed, d.Places...)
 	g.store.log.Warn("record is damaged and put aside", "item_key", key, "places", len(d.Places))
 	return nil
 }

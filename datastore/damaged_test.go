@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/starling-social/starling/datastore"
 	"github.com/starling-social/starling/records"
@@ -220,84 +222,139 @@ func harm(t testing.TB, m datastore.KV, key records.ItemKey, damage func([]byte)
 	})
 }
 
-// A bit flipped anywhere in the files of a store never crashes it and is never
-// served: it opens with an error, or answers with one, or has lost nothing.
+// A bit flipped anywhere in the files of a store never crashes it, is never served
+// and never lost in silence: what is not there any more was said to be, at the latest
+// when all was read, and can be merged again; and what was damaged is kept aside.
 func TestOpen_flippedBits(t *testing.T) {
-	dir := t.TempDir()
+	mem := vfs.NewCrashableMem()
 	rs := newWriter(t, network(t)).posts(400)
 	puts := putsAt(levelHour, rs...)
-	for half := range slices.Chunk(puts, len(puts)/2) { // opening again moves the first out of the log
-		s := openDir(t, dir, network(t))
+	s := closing(t, openAt(t, "store", mem))
+	for half := range slices.Chunk(puts, len(puts)/2) {
 		mergeAll(t, s, half)
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
+		s.Tidy()
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	mergeAll(t, s, putsAt(levelHour, newWriter(t, network(t)).edit(author(1), rs[0], "so that there is a log")))
+	mem = clone(mem) // as the loss of power leaves it
+	names, err := mem.List("store")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range files {
-		whole, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range min(len(whole), 6) {
-			flipped := slices.Clone(whole)
-			flipped[(len(flipped)-1)*i/5] ^= 1 << i
-			t.Run(fmt.Sprint(filepath.Base(file), " ", i), func(t *testing.T) {
-				readFlipped(t, copyWith(t, dir, file, flipped), rs, puts)
+	flips := 6
+	if testing.Short() {
+		flips = 2
+	}
+	for _, name := range names {
+		for i := range flips {
+			t.Run(fmt.Sprint(name, " ", i), func(t *testing.T) {
+				damaged := clone(mem)
+				flip(t, damaged, "store/"+name, func(size int64) int64 { return (size - 1) * int64(i) / int64(flips) })
+				readDamaged(t, damaged, rs, puts)
 			})
 		}
 	}
 }
 
-func copyWith(t *testing.T, dir, file string, content []byte) string {
-	t.Helper()
-	to := t.TempDir()
-	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
-	}
-	root, err := os.OpenRoot(to)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer root.Close()
-	if err := root.WriteFile(filepath.Base(file), content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return to
+// clone is a copy of a file system.
+func clone(mem *vfs.MemFS) *vfs.MemFS {
+	return mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(0, 0))})
 }
 
-func readFlipped(t *testing.T, dir string, rs []*records.Record, puts []records.Put) {
+// flip flips a bit of a file, if there is any.
+func flip(t *testing.T, files vfs.FS, name string, where func(size int64) int64) {
 	t.Helper()
-	s, err := datastore.Open(datastore.Config{Dir: dir, Network: network(t)})
+	f, err := files.OpenReadWrite(name, vfs.WriteCategoryUnspecified)
 	if err != nil {
-		return // said so
+		t.Fatal(err)
 	}
-	defer s.Close()
-	want := map[records.ItemKey]records.ID{}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return
+	}
+	b, at := make([]byte, 1), where(info.Size())
+	if _, err := f.ReadAt(b, at); err != nil {
+		t.Fatal(err)
+	}
+	b[0] ^= 1 << (at % 8)
+	if _, err := f.WriteAt(b, at); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Files that are gone or cut short are damage too, each kind of them.
+func TestOpen_missingFiles(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	rs := newWriter(t, network(t)).posts(100)
+	puts := putsAt(levelHour, rs...)
+	s := closing(t, openAt(t, "store", mem))
+	mergeAll(t, s, puts)
+	s.Tidy()
+	mem = clone(mem)
+	names, err := mem.List("store")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		for how, harm := range map[string]func(vfs.FS, string) error{
+			"gone": vfs.FS.Remove,
+			"empty": func(files vfs.FS, name string) error {
+				f, err := files.Create(name, vfs.WriteCategoryUnspecified)
+				if err == nil {
+					err = f.Close()
+				}
+				return err
+			},
+		} {
+			t.Run(name+" "+how, func(t *testing.T) {
+				damaged := clone(mem)
+				if err := harm(damaged, "store/"+name); err != nil {
+					t.Fatal(err)
+				}
+				readDamaged(t, damaged, rs, puts)
+			})
+		}
+	}
+}
+
+// readDamaged opens a damaged store and reads all: what is not there is said to be.
+func readDamaged(t *testing.T, files vfs.FS, rs []*records.Record, puts []records.Put) {
+	t.Helper()
+	s := closing(t, openAt(t, "store", files))
+	_ = s.Verify() // reads all, so that damage is noticed
+	if err := s.Datastore().Put(bg, dsKey, []byte("and mended")); err != nil && !errors.Is(err, datastore.ErrBroken) {
+		t.Fatal(err)
+	}
+	if err := s.Verify(); err != nil {
+		t.Fatal(err)
+	}
+	var lost []*records.Record
 	for _, r := range rs {
-		want[r.ItemKey()] = r.ID()
-		got, err := s.Record(r.ItemKey())
-		switch {
-		case err == nil && got.ID() != r.ID():
-			t.Fatalf("wrong record for %s", r.ItemKey())
+		switch got, err := s.Record(r.ItemKey()); {
 		case errors.Is(err, datastore.ErrNotFound):
-			t.Fatalf("lost in silence: %v", err)
+			lost = append(lost, r)
+		case err != nil || !bytes.Equal(got.Bytes(), r.Bytes()) && got.Rev() <= r.Rev():
+			t.Fatalf("got %v, %v", got, err)
 		}
 	}
-	seen := map[records.Place]bool{}
-	for _, p := range puts {
-		if seen[p.Place] {
-			continue
+	names, err := files.List("store")
+	if err != nil {
+		t.Fatal(err)
+	}
+	aside := slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, "damaged-") })
+	select {
+	case h := <-s.Harmed():
+		if !h.Everything || len(aside) != 1 {
+			t.Fatalf("harm %+v, put aside %q", h, aside)
 		}
-		seen[p.Place] = true
-		b, _ := s.Bucket(records.Query{Place: p.Place, Before: records.Newest, Limit: 64})
-		for _, r := range b.Records {
-			if want[r.ItemKey()] != r.ID() {
-				t.Fatalf("wrong record in %s", p.Place)
-			}
+	default:
+		if len(lost) > 0 || len(aside) > 0 {
+			t.Fatalf("%d records lost, and %q put aside, in silence", len(lost), aside)
 		}
 	}
+	mergeAll(t, s, puts)
+	if err := s.Verify(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d of %d to be merged again, %d put aside", len(lost), len(rs), len(aside))
 }

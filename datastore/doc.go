@@ -7,7 +7,7 @@
 // ([Store.Drop]), the fingerprints by which replicas compare what they hold, and
 // what happens to a record that the disk damaged. It does not own what a record is
 // (package records), which places this node should hold (protocol/dht), nor when
-// anything is sent (node). It reads no clock.
+// anything is sent (node). Nothing that is stored depends on a clock.
 //
 // # Goroutines
 //
@@ -19,17 +19,25 @@
 //
 // # Errors
 //
-// Those that a caller can act on are the sentinels and types of errors.go. After
-// a failed write or sync the store takes no more writes (ErrBroken) until it is
-// opened again: what the kernel dropped once it may call clean the next time.
-// Nothing here ends the process.
+// Those that a caller can act on are the sentinels and types of errors.go. Nothing
+// here ends the process, and no fault of a disk outlasts itself:
+//
+//   - On a full disk writes are refused at once ([ErrFull]) and reads go on (pressure.go).
+//   - After a write or sync that failed ([ErrBroken], [ErrReadOnly], …) nothing more is
+//     written to what is open (guard.go): what the kernel dropped once it may call clean
+//     the next time. With the next write the database is opened again behind the same
+//     store, once its directory can be written to (revive.go).
+//   - A record that does not match its digest is put aside alone (damaged.go). Damage to
+//     the database itself has it made anew of what can be read (wreck.go, salvage.go,
+//     exchange.go). [Store.Harmed] tells of both.
 //
 // # Layout
 //
 // The store stands on an ordered map of byte strings: Pebble, or a B-tree in
-// memory for simulations, whose disks fill up and break ([SimulatedDisk]). Numbers are big endian; a coordinate, an item key, a
-// record id and a digest are 32 bytes; a position is 6 bytes of Unix milliseconds
-// (0 on radix ladders) and an item key, so that keys sort as positions do.
+// memory for simulations, whose disks fill up and break ([SimulatedDisk]). Numbers
+// are big endian; a coordinate, an item key, a record id and a digest are 32 bytes; a
+// position is 6 bytes of Unix milliseconds (0 on radix ladders) and an item key, so
+// that keys sort as positions do.
 //
 //	key                                 value
 //	"mformat"                           uvarint: 2

@@ -3,21 +3,36 @@ package datastore
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
+	"syscall"
 
 	"github.com/starling-social/starling/records"
 )
 
-// What a caller can act on. They arrive wrapped with what was being done.
+// What a caller can act on. They arrive wrapped with what was being done, and end
+// with what can be done about them.
 var (
-	ErrClosed   = errors.New("store is closed")                            // the node is going down
-	ErrLocked   = errors.New("store is in use by another process")         // stop it, or use another directory
-	ErrNotFound = errors.New("not in this store")                          // ask somebody else
-	ErrCorrupt  = errors.New("stored data is damaged")                     // ask somebody else; see CorruptError
-	ErrBroken   = errors.New("store failed and takes no more writes")      // it can be read; open it again once the disk is well
-	ErrFull     = errors.New("no room in the store")                       // ask another member, or make room; nothing is broken
-	ErrNewer    = errors.New("store was written by a newer version")       // upgrade, or use another directory
-	ErrForeign  = errors.New("store belongs to another network")           // use another directory
-	ErrNotStore = errors.New("directory holds a database of another kind") // use another directory
+	ErrClosed   = errors.New("store is closed")
+	ErrNotFound = errors.New("not in this store")
+
+	// What the disk says. While it does, what is here can be read, and nothing that
+	// was acknowledged is lost; the store looks again with every write, and goes on
+	// by itself once all is well.
+	ErrFull     = errors.New("no room in the store: free some space on its disk, or raise its quota")
+	ErrReadOnly = errors.New("the disk of the store is read-only: mount it for writing, or use another directory")
+	ErrDenied   = errors.New("no permission to write to the store: give its directory to the user who runs this, or use another")
+	ErrBroken   = errors.New("the disk of the store failed: look at the system's log and at its cables; writes go on when it does")
+
+	// What stands in the way of opening a directory.
+	ErrLocked   = errors.New("store is in use by another process")
+	ErrNewer    = errors.New("store was written by a newer version: upgrade, or use another directory")
+	ErrForeign  = errors.New("store belongs to another network")
+	ErrNotStore = errors.New("directory holds a database of another kind: use another directory")
+
+	// What was damaged on disk. It is put aside and reported ([Store.Harmed]), so
+	// that it is fetched again from others.
+	ErrCorrupt = errors.New("stored data is damaged")
 )
 
 // ForeignError names the network that a store is of. It is an [ErrForeign].
@@ -31,6 +46,37 @@ func (e *ForeignError) Error() string {
 }
 
 func (e *ForeignError) Unwrap() error { return ErrForeign }
+
+// asFault gives what a file system said its place among the errors above.
+func asFault(err error) error {
+	if isKnown(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", causeOf(err), err)
+}
+
+// isKnown tells whether an error has its place already.
+func isKnown(err error) bool {
+	return slices.ContainsFunc([]error{ErrFull, ErrReadOnly, ErrDenied, ErrBroken, ErrCorrupt, ErrNewer}, func(known error) bool { return errors.Is(err, known) })
+}
+
+func causeOf(err error) error {
+	switch {
+	case isFull(err):
+		return ErrFull
+	case errors.Is(err, syscall.EROFS):
+		return ErrReadOnly
+	case errors.Is(err, fs.ErrPermission):
+		return ErrDenied
+	default:
+		return ErrBroken
+	}
+}
+
+// isFull tells whether a disk, or what its owner may use of it, has no room.
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
 
 // PutError says why one put of several was refused. Nothing of it was stored.
 type PutError struct {

@@ -1,6 +1,7 @@
 package datastore
 
 import (
+	"errors"
 	"log/slog"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -50,12 +51,17 @@ func AuditIndexes(s *Store) error {
 	return err
 }
 
+// OpenDiskKV opens the map in a directory, which is unlocked when the map is closed.
 func OpenDiskKV(dir string, under vfs.FS) (KV, error) {
-	d, err := openDisk(dir, under, slog.New(slog.DiscardHandler))
+	h, err := openHome(dir, under, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}
-	return d, nil
+	d, err := openDisk(h, false, func() {})
+	if err != nil {
+		return nil, errors.Join(err, h.close())
+	}
+	return &Hooked{KV: d, OnClose: func() error { return errors.Join(d.close(), h.close()) }}, nil
 }
 
 func NewSpan(low, high []byte, backward bool) Span { return span{low, high, backward} }
@@ -74,7 +80,9 @@ func Scan(s Snapshot, sp Span, v func(k, v []byte) bool) error { return s.scan(s
 
 // BareOptions are those that the store gives to Pebble.
 func BareOptions() *pebble.Options {
-	return options(nil, &faultLog{log: slog.New(slog.DiscardHandler)})
+	o := options(newGuard(vfs.Default, slog.New(slog.DiscardHandler), func() {}))
+	o.FS = vfs.Default
+	return o
 }
 
 // Hooked is a map of whose calls a test hears, and which it can answer itself.
@@ -179,3 +187,16 @@ func RecodeDamage(k, v []byte) (key, value []byte, err error) {
 
 // FineSums makes the store keep finer sums of whatever has more entries than this.
 func (s *Store) FineSums(entries uint64) { s.sums.fine = entries }
+
+// ReviveAtOnce makes a store that failed be opened again with the next write. It is
+// called before there is any.
+func (s *Store) ReviveAtOnce() { s.revival.every = 0 }
+
+// Tidy makes a table of what is in memory.
+func (s *Store) Tidy() {
+	s.life.RLock()
+	defer s.life.RUnlock()
+	if d, ok := s.kv.(*disk); ok {
+		d.tidy()
+	}
+}

@@ -20,6 +20,8 @@ type group struct {
 	shelves map[records.Coordinate]*shelf
 	sums    map[records.Coordinate]sumChange
 	damaged map[records.ItemKey][]byte // put aside in this group; nil: no longer so
+	aside   map[records.ItemKey]int    // and with that, sizes of what is; 0: no longer so
+	harmed  []records.Place            // where something was put aside
 	node    map[string]int             // what keys of the node take, key and value; 0 if absent
 	stats   Stats                      // as they will be
 	space   diskSpace                  // when the group began
@@ -307,14 +309,14 @@ func (g *group) writeDamaged(key records.ItemKey, value []byte) {
 	if size, aside := g.store.aside[key]; aside {
 		g.stats.Damaged--
 		g.stats.Bytes -= int64(size)
-		delete(g.store.aside, key)
 	}
 	if value == nil {
+		g.aside[key] = 0
 		g.batch.remove(damagedKey(key))
 		return
 	}
 	g.batch.set(damagedKey(key), value)
 	g.stats.Damaged++
 	g.stats.Bytes += int64(recordKeySize + len(value))
-	g.store.aside[key] = recordKeySize + len(value)
+	g.aside[key] = recordKeySize + len(value)
 }

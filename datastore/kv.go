@@ -17,8 +17,9 @@ type kv interface {
 	snapshot() (snapshot, error)
 	// apply makes all of the batch visible to later snapshots at once and
 	// returns. The batch is on disk when durable has returned nil, and with it
-	// every batch applied before. After an error no batch can be applied again.
-	// The batch may be reused at once.
+	// every batch applied before. A batch for which there is an error instead may
+	// be there or not once failure says something; else it is not, and the next may
+	// be applied. The batch may be reused at once.
 	apply(b *batch) (durable func() error, err error)
 	volume
 }
@@ -27,6 +28,10 @@ type kv interface {
 type volume interface {
 	// space is how much there is of it.
 	space() (diskSpace, error)
+	// failure is why nothing can be applied to this map any more, though it may to
+	// one that is opened anew, or whether that has to be made anew first of what is
+	// left; nil while all is well.
+	failure() (damaged bool, err error)
 	close() error
 }
 

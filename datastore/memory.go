@@ -48,6 +48,8 @@ func (m *memory) apply(b *batch) (func() error, error) {
 
 func (m *memory) space() (diskSpace, error) { return diskSpace{free: math.MaxInt64, total: 0}, nil }
 
+func (m *memory) failure() (damaged bool, err error) { return false, nil }
+
 func (m *memory) close() error { return nil }
 
 type memorySnapshot struct{ tree *btree.BTreeG[pair] }

@@ -5,13 +5,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"math"
-	"os"
-	"path/filepath"
-	"sync"
 	"sync/atomic"
-	"time"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -20,12 +16,12 @@ import (
 
 // disk is the kv on a disk: a Pebble database, every batch of which is synced.
 type disk struct {
-	dir   string
-	fs    vfs.FS
+	home  *home
 	db    *pebble.DB
-	lock  *pebble.Lock
-	watch io.Closer // reports writes that take long
-	log   *faultLog
+	guard *guard
+	watch io.Closer     // reports writes that take long
+	busy  atomic.Bool   // tables may be waiting to be written
+	moved chan struct{} // holds a token when one was
 }
 
 // Sizes of what Pebble keeps in memory. A node has a few hundred megabytes in
@@ -35,75 +31,80 @@ const (
 	memTable   = 8 << 20
 )
 
-// slowWrite is how long a write may take before it is reported.
-const slowWrite = 5 * time.Second
+// tableSize bounds a file, and with that what a damaged one takes with it.
+const tableSize = 8 << 20
 
-// openDisk opens the database in dir, creating both as needed, and holds its
-// lock until close.
-func openDisk(dir string, under vfs.FS, log *slog.Logger) (*disk, error) {
-	dir, err := realDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("create store directory: %w", err)
-	}
-	lock, err := lockDir(dir, under)
-	if err != nil {
-		return nil, err
-	}
-	d := &disk{dir: dir, fs: under, lock: lock, log: &faultLog{log: log}}
-	o := options(lock, d.log)
-	o.FS, d.watch = vfs.WithDiskHealthChecks(under, slowWrite, nil, d.log.slow)
-	d.db, err = pebble.Open(dir, o)
+// openDisk opens the database in a directory, or makes one. What is wrong with
+// what is there is an ErrCorrupt.
+func openDisk(h *home, readOnly bool, alarm func()) (*disk, error) {
+	d := &disk{home: h, moved: make(chan struct{}, 1)}
+	watched, watch := vfs.WithDiskHealthChecks(h.fs, slowWrite, nil, h.slow)
+	d.watch = watch
+	d.guard = newGuard(watched, h.log, alarm)
+	o := options(d.guard)
+	o.Lock, o.ReadOnly = h.lock, readOnly
+	o.EventListener.FlushEnd = func(pebble.FlushInfo) { d.tidied() }
+	o.EventListener.CompactionEnd = func(pebble.CompactionInfo) { d.tidied() }
+	o.EventListener.WALCreated = func(pebble.WALCreateInfo) { d.busy.Store(true) }
+	err := h.check(readOnly)
 	if err == nil {
-		err = d.log.first() // Pebble goes on after some faults that it calls fatal
+		d.db, err = openPebble(h.dir, o)
+	}
+	if fault := d.guard.shut(); fault != nil {
+		err = fault // whatever followed
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open store in %s: %w", dir, asCorrupt(err)), d.close())
+		return nil, errors.Join(fmt.Errorf("open store in %s: %w", h.dir, asDamage(err)), d.close())
 	}
+	d.guard.opening.Store(false)
 	return d, nil
 }
 
-// realDir creates dir and names it in the one way that Pebble's list of the
-// locks of this process can compare.
-func realDir(dir string) (string, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
-	return filepath.EvalSymlinks(abs)
+// openPebble also takes what Pebble panics over, in files that are damaged, for an
+// error.
+func openPebble(dir string, o *pebble.Options) (db *pebble.DB, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			db, err = nil, fmt.Errorf("%w: %v", ErrCorrupt, r)
+		}
+	}()
+	return pebble.Open(dir, o)
 }
 
-// lockDir takes the lock of the directory. The operating system drops it with
-// the process that holds it, so it cannot go stale.
-func lockDir(dir string, under vfs.FS) (*pebble.Lock, error) {
-	lock, err := pebble.LockDirectory(dir, under)
-	if err == nil {
-		return lock, nil
+// asDamage tells damage from what else may keep a database from being opened. What
+// neither the file system said nor we is Pebble's word on what it read, and so is that
+// a file is missing which should be there.
+func asDamage(err error) error {
+	var system syscall.Errno
+	switch {
+	case isKnown(err):
+		return err
+	case errors.As(err, &system) && !errors.Is(err, fs.ErrNotExist):
+		return asFault(err)
 	}
-	if file := (*fs.PathError)(nil); errors.As(err, &file) {
-		return nil, fmt.Errorf("lock store directory: %w", err)
-	}
-	return nil, fmt.Errorf("lock store in %s: %w: %w", dir, ErrLocked, err)
+	return fmt.Errorf("%w: %w", ErrCorrupt, err)
 }
 
 // options are Pebble's, with the newest format: the default one is silent about
-// a bit flipped in the write-ahead log and drops what follows it.
-func options(lock *pebble.Lock, faults *faultLog) *pebble.Options {
+// a bit flipped in the write-ahead log and drops what follows it. Pebble itself
+// never makes a writer wait for tables, on a full disk for ever: [disk.await] does.
+func options(g *guard) *pebble.Options {
 	o := &pebble.Options{
-		FormatMajorVersion: pebble.FormatNewest,
-		Lock:               lock,
-		CacheSize:          blockCache,
-		MemTableSize:       memTable,
-		Logger:             faults,
+		FS:                          g,
+		FormatMajorVersion:          pebble.FormatNewest,
+		CacheSize:                   blockCache,
+		MemTableSize:                memTable,
+		MemTableStopWritesThreshold: 2 * maxWaiting,
+		L0StopWritesThreshold:       math.MaxInt32,
+		Logger:                      g,
 		EventListener: &pebble.EventListener{
-			BackgroundError: faults.background,
-			DataCorruption:  faults.corruption,
+			BackgroundError: g.background,
+			DataCorruption:  g.corruption,
 		},
 	}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // a record that is not held is the usual answer of a write
+		o.TargetFileSizes[i] = min(int64(2<<20)<<i, tableSize)
 	}
 	return o
 }
@@ -114,14 +115,14 @@ func options(lock *pebble.Lock, faults *faultLog) *pebble.Options {
 func (d *disk) snapshot() (snapshot, error) {
 	it, err := d.db.NewIter(&pebble.IterOptions{UseL6Filters: true})
 	if err != nil {
-		return nil, asCorrupt(err)
+		return nil, d.corrupt(err)
 	}
-	return diskSnapshot{it, d.db}, nil
+	return diskSnapshot{it, d}, nil
 }
 
 func (d *disk) apply(b *batch) (durable func() error, err error) {
-	if err := d.log.first(); err != nil {
-		return nil, err
+	if err := d.admit(); err != nil {
+		return nil, fmt.Errorf("write to store: %w", err)
 	}
 	pb := d.db.NewBatchWithSize(len(b.buf) + len(b.ops)*16)
 	b.each(func(key, value []byte, remove bool) {
@@ -135,57 +136,53 @@ func (d *disk) apply(b *batch) (durable func() error, err error) {
 		err = d.db.ApplyNoSyncWait(pb, pebble.Sync)
 	}
 	if err == nil {
-		err = d.log.first()
+		err = d.guard.shut()
 	}
 	if err != nil {
-		return nil, d.log.keep(fmt.Errorf("write to store: %w", err))
+		return nil, fmt.Errorf("write to store: %w", d.guard.fail(err))
 	}
 	return func() error { return d.settle(pb) }, nil
 }
 
-// settle waits until the batch is on disk. What could not be synced once must
-// not be tried again: the kernel may have dropped the pages and call them clean.
+// settle waits until the batch is on disk. That Pebble is content means nothing
+// where the guard is not.
 func (d *disk) settle(b *pebble.Batch) error {
 	err := b.SyncWait()
 	if err == nil {
-		err = d.log.first()
+		err = d.guard.shut()
 	}
 	if err != nil {
-		return d.log.keep(fmt.Errorf("sync store: %w", err))
+		return fmt.Errorf("sync store: %w", d.guard.fail(err))
 	}
 	return b.Close()
 }
 
-func (d *disk) space() (diskSpace, error) {
-	u, err := d.fs.GetDiskUsage(d.dir)
-	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, vfs.ErrUnsupported) {
-		return diskSpace{free: math.MaxInt64}, nil // a file system in memory
-	}
-	if err != nil {
-		return diskSpace{}, fmt.Errorf("look for free space: %w", err)
-	}
-	return diskSpace{free: int64(min(u.AvailBytes, math.MaxInt64)), total: int64(min(u.TotalBytes, math.MaxInt64))}, nil
-}
+func (d *disk) failure() (damaged bool, err error) { return d.guard.failure() }
 
 func (d *disk) close() error {
 	var err error
 	if d.db != nil {
+		d.tidy()
 		err = d.db.Close()
 	}
-	return errors.Join(err, d.watch.Close(), d.lock.Close())
+	d.guard.forget()
+	if d.guard.shut() != nil {
+		err = nil // it has been told, and to those whom it concerned
+	}
+	return errors.Join(err, d.watch.Close())
 }
 
 type diskSnapshot struct {
-	it *pebble.Iterator
-	db *pebble.DB
+	it   *pebble.Iterator
+	disk *disk
 }
 
 func (s diskSnapshot) get(key []byte) ([]byte, error) {
 	if s.it.SeekPrefixGE(key) {
 		value, err := s.it.ValueAndErr()
-		return append([]byte{}, value...), asCorrupt(err)
+		return append([]byte{}, value...), s.disk.corrupt(err)
 	}
-	err := asCorrupt(s.it.Error())
+	err := s.disk.corrupt(s.it.Error())
 	if errors.Is(err, ErrCorrupt) {
 		return s.latest(key)
 	}
@@ -199,12 +196,12 @@ func (s diskSnapshot) get(key []byte) ([]byte, error) {
 // and stumbles over a damaged block even where a newer level has the key; this
 // does not, so that what was written again can be read again.
 func (s diskSnapshot) latest(key []byte) ([]byte, error) {
-	value, closer, err := s.db.Get(key)
+	value, closer, err := s.disk.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, errNoKey
 	}
 	if err != nil {
-		return nil, asCorrupt(err)
+		return nil, s.disk.corrupt(err)
 	}
 	out := append([]byte{}, value...)
 	return out, closer.Close()
@@ -215,13 +212,13 @@ func (s diskSnapshot) scan(sp span, visit func(key, value []byte) bool) error {
 	for ; ok && sp.holds(s.it.Key()); ok = next() {
 		value, err := s.it.ValueAndErr()
 		if err != nil {
-			return asCorrupt(err)
+			return s.disk.corrupt(err)
 		}
 		if !visit(s.it.Key(), value) {
 			return nil
 		}
 	}
-	return asCorrupt(s.it.Error())
+	return s.disk.corrupt(s.it.Error())
 }
 
 // start goes to the first key of a span, and says how to go on.
@@ -234,68 +231,13 @@ func (s diskSnapshot) start(sp span) (ok bool, next func() bool) {
 
 func (s diskSnapshot) close() { _ = s.it.Close() } // what went wrong was returned by the read
 
-// asCorrupt marks what Pebble calls corruption as ErrCorrupt.
-func asCorrupt(err error) error {
+// corrupt marks what Pebble calls corruption as ErrCorrupt, and has the database
+// made anew of what is left of it.
+func (d *disk) corrupt(err error) error {
 	if err == nil || !pebble.IsCorruptionError(err) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", ErrCorrupt, err)
-}
-
-// faultLog is Pebble's logger. What Pebble calls fatal, expecting the process to
-// end there, is kept instead, and refuses every later write.
-type faultLog struct {
-	log     *slog.Logger
-	retries atomic.Int64
-
-	mu    sync.Mutex // protects fault
-	fault error
-}
-
-// background reports what Pebble will try again, which on a full disk is a
-// hundred times a second: the first time, the second, the fourth and so on.
-func (l *faultLog) background(err error) {
-	if n := l.retries.Add(1); n&(n-1) == 0 {
-		l.log.Warn("store cannot tidy up", "error", err, "times", n)
-	}
-}
-
-func (l *faultLog) corruption(i pebble.DataCorruptionInfo) {
-	l.log.Error("store is damaged", "error", i.Details, "file", i.Path)
-}
-
-func (l *faultLog) slow(i vfs.DiskSlowInfo) {
-	l.log.Warn("disk is slow", "file", i.Path, "operation", i.OpType.String(), "took", i.Duration)
-}
-
-func (l *faultLog) Infof(format string, args ...any) {
-	l.log.Debug("database", "message", fmt.Sprintf(format, args...))
-}
-
-func (l *faultLog) Errorf(format string, args ...any) {
-	l.log.Error("database", "message", fmt.Sprintf(format, args...))
-}
-
-func (l *faultLog) Fatalf(format string, args ...any) {
-	_ = l.keep(fmt.Errorf("%w: "+format, append([]any{ErrBroken}, args...)...))
-}
-
-// keep remembers the first fault and returns it.
-func (l *faultLog) keep(err error) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.fault == nil {
-		l.log.Error("store refuses writes from now on", "error", err)
-		if !errors.Is(err, ErrBroken) {
-			err = fmt.Errorf("%w: %w", ErrBroken, err)
-		}
-		l.fault = err
-	}
-	return l.fault
-}
-
-func (l *faultLog) first() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.fault
+	err = fmt.Errorf("%w: %w", ErrCorrupt, err)
+	_ = d.guard.harm(err)
+	return err
 }

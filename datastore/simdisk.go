@@ -58,6 +58,8 @@ func (d *SimulatedDisk) apply(b *batch) (func() error, error) {
 
 func (d *SimulatedDisk) space() (diskSpace, error) { return diskSpace{free: d.free.Load()}, nil }
 
+func (d *SimulatedDisk) failure() (damaged bool, err error) { return false, nil }
+
 func (d *SimulatedDisk) close() error { return nil }
 
 // A brokenSnapshot is that of a disk which does not give anything back.

@@ -21,6 +21,7 @@ type Config struct {
 	Owner   records.User    // whose records are kept come what may; zero for nobody's
 	Limits  Limits          // the zero value keeps a tenth of the disk free and has no other bounds
 	Log     *slog.Logger    // nil for none
+	FS      vfs.FS          // nil for the operating system's; campaigns put a faulty one here
 }
 
 // Format is the number of the layout described in doc.go.
@@ -36,19 +37,22 @@ type Store struct {
 	network records.Network
 	owner   records.User
 	limits  Limits
-	kv      kv
+	home    *home // nil for a map that is not opened anew
 	log     *slog.Logger
 
 	queue    chan *request
 	flights  chan flight   // from the committer to acknowledge
 	landed   chan struct{} // and back, once for each; at most one is under way
 	pressed  chan struct{} // holds a token when room should be made
+	alarmed  chan struct{} // holds a token when the map may have failed
+	harmed   chan Harm
 	closing  chan struct{} // closed when Close begins
 	stopped  chan struct{} // closed when the committer has answered everybody it will
 	closeOne sync.Once
 	closeErr error
 
-	life   sync.RWMutex // held for reading while kv is read; Close alone holds it for writing
+	life   sync.RWMutex // held for reading while kv is read; for writing by Close, and by the committer to exchange kv
+	kv     kv           // protected by life; the committer alone exchanges it, and needs no lock to use it
 	closed bool         // protected by life
 
 	sums  *sums
@@ -56,6 +60,7 @@ type Store struct {
 
 	// Of the committer alone.
 	flying  bool // a group is on its way to the disk
+	revival revival
 	shelves *simplelru.LRU[records.Coordinate, *shelf]
 	aside   map[records.ItemKey]int // what is put aside, with its size
 	batch   batch
@@ -63,18 +68,24 @@ type Store struct {
 
 // Open opens the store in a directory, or makes one. It starts two goroutines,
 // the committer and the one that waits for the disk; Close ends them.
+//
+// A database that is damaged is put aside, in a directory within this one that has
+// "damaged" and the time in its name, and a new one is made of what can be read of
+// it; [Store.Harmed] tells of that. On a full disk the store opens for reading, and
+// for writing once there is room. What else keeps it from being opened is one of the
+// errors of this package.
 func Open(cfg Config) (*Store, error) {
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
-	d, err := openDisk(cfg.Dir, vfs.Default, cfg.Log)
+	s, err := newStore(cfg)
 	if err != nil {
 		return nil, err
 	}
-	s, err := open(d, cfg)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open store in %s: %w", cfg.Dir, err), d.close())
+	if s.home, err = openHome(cfg.Dir, cfg.FS, s.log); err != nil {
+		return nil, err
 	}
+	if err := s.bring(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store in %s: %w", cfg.Dir, err), s.home.close())
+	}
+	s.start()
 	return s, nil
 }
 
@@ -84,7 +95,7 @@ func OpenMemory(n records.Network) *Store { return OpenMemoryWith(Config{Network
 
 // OpenMemoryWith is OpenMemory with an owner and limits.
 func OpenMemoryWith(cfg Config) *Store {
-	cfg.Log = slog.New(slog.DiscardHandler)
+	cfg.Log = nil
 	s, err := open(newMemory(), cfg)
 	if err != nil {
 		panic(err) // an empty map in memory has nothing that could be wrong
@@ -92,34 +103,67 @@ func OpenMemoryWith(cfg Config) *Store {
 	return s
 }
 
+// open makes a store of a map, which it closes in the end.
 func open(m kv, cfg Config) (*Store, error) {
-	if err := initialise(m, cfg.Network); err != nil {
+	s, err := newStore(cfg)
+	if err == nil {
+		err = s.adopt(m)
+	}
+	if err != nil {
 		return nil, err
+	}
+	s.start()
+	return s, nil
+}
+
+func newStore(cfg Config) (*Store, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	shelves, err := simplelru.NewLRU[records.Coordinate, *shelf](maxShelves, nil)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{
+	return &Store{
 		network: cfg.Network,
 		owner:   cfg.Owner,
 		limits:  cfg.Limits,
-		kv:      m,
 		log:     cfg.Log,
 		queue:   make(chan *request, maxQueue),
 		flights: make(chan flight),
 		landed:  make(chan struct{}, 1),
 		pressed: make(chan struct{}, 1),
+		alarmed: make(chan struct{}, 1),
+		harmed:  make(chan Harm, 1),
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),
+		sums:    &sums{fine: fineEntries},
 		shelves: shelves,
-	}
-	if err := s.restoreTotals(); err != nil {
-		return nil, err
-	}
+		revival: revival{every: reviveEvery},
+	}, nil
+}
+
+func (s *Store) start() {
 	go s.commit()
 	go s.acknowledge()
-	return s, nil
+}
+
+// adopt makes a map the store's, with all that is kept of it in memory. Nobody else
+// may be using the store.
+func (s *Store) adopt(m kv) error {
+	if err := initialise(m, s.network); err != nil {
+		return err
+	}
+	t, err := readTotals(m)
+	if err != nil {
+		return err
+	}
+	s.kv = m
+	s.stats.Store(&t.stats)
+	s.sums.replace(t.sums)
+	s.aside = t.aside
+	s.shelves.Purge()
+	return nil
 }
 
 // initialise marks an empty map as a store of this format and network, and
@@ -144,6 +188,9 @@ func initialise(m kv, n records.Network) error {
 		return fmt.Errorf("%w: format %d, this version knows up to %d", ErrNewer, number, Format)
 	}
 	network, err := v.get(keyNetwork)
+	if errors.Is(err, errNoKey) {
+		err = fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
 	if err != nil {
 		return fmt.Errorf("read network: %w", err)
 	}
@@ -175,36 +222,43 @@ func create(m kv, v snapshot, n records.Network) error {
 	return nil
 }
 
-// restoreTotals reads what is kept up to date in memory.
-func (s *Store) restoreTotals() error {
-	v, err := s.kv.snapshot()
+// totals are what is kept up to date in memory.
+type totals struct {
+	stats Stats
+	sums  *sums
+	aside map[records.ItemKey]int
+}
+
+func readTotals(m kv) (totals, error) {
+	t := totals{aside: map[records.ItemKey]int{}}
+	v, err := m.snapshot()
 	if err != nil {
-		return err
+		return t, err
 	}
 	defer v.close()
 	value, err := v.get(keyStats)
+	if err == nil {
+		t.stats, err = parseStats(value)
+	}
+	if errors.Is(err, errNoKey) || errors.Is(err, errValue) {
+		err = fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
 	if err != nil {
-		return fmt.Errorf("read statistics: %w", err)
+		return t, fmt.Errorf("read statistics: %w", err)
 	}
-	stats, err := parseStats(value)
-	if err != nil {
-		return fmt.Errorf("read statistics: %w", err)
+	if t.sums, err = loadSums(v); err != nil {
+		return t, err
 	}
-	s.stats.Store(&stats)
-	if s.sums, err = loadSums(v); err != nil {
-		return err
-	}
-	s.aside = map[records.ItemKey]int{}
 	err = v.scan(under([]byte{sectionDamaged}), func(key, value []byte) bool {
 		if len(key) == recordKeySize {
-			s.aside[records.ItemKey(key[1:])] = len(key) + len(value)
+			t.aside[records.ItemKey(key[1:])] = len(key) + len(value)
 		}
 		return true
 	})
 	if err != nil {
-		return fmt.Errorf("read what was put aside: %w", err)
+		return t, fmt.Errorf("read what was put aside: %w", err)
 	}
-	return nil
+	return t, nil
 }
 
 // Network is the network whose records the store holds.
@@ -220,7 +274,11 @@ func (s *Store) Close() error {
 		s.life.Lock()
 		defer s.life.Unlock()
 		s.closed = true
-		if err := s.kv.close(); err != nil {
+		err := s.kv.close()
+		if s.home != nil {
+			err = errors.Join(err, s.home.close())
+		}
+		if err != nil {
 			s.closeErr = fmt.Errorf("close store: %w", err)
 		}
 	})

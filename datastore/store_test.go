@@ -17,7 +17,15 @@ import (
 	"github.com/starling-social/starling/records"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(envHold); dir != "" {
+		if err := hold(dir); err != nil {
+			panic(err)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // bg is for calls that nothing ends.
 var bg = context.Background()

@@ -52,6 +52,13 @@ func (c sumChange) of(f records.Fingerprint) records.Fingerprint {
 	return f.Plus(c.plus).Minus(c.minus)
 }
 
+// replace takes the place of all that is here.
+func (s *sums) replace(by *sums) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.root = by.root
+}
+
 // apply carries out changes at every level of the tree.
 func (s *sums) apply(changes map[records.Coordinate]sumChange) {
 	s.mu.Lock()
@@ -164,7 +171,7 @@ func loadSums(v snapshot) (*sums, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read fingerprints: %w", err)
 	}
-	s := &sums{fine: fineEntries}
+	s := new(sums)
 	s.apply(changes)
 	return s, nil
 }
