@@ -24,4 +24,7 @@ var (
 	ErrLocked       = datastore.ErrLocked  // another node runs on the data directory
 	ErrFull         = datastore.ErrFull    // the disk, or what may be used of it, has no room
 	ErrForeign      = datastore.ErrForeign // the data directory is that of a node of another network
+	ErrNewer        = datastore.ErrNewer   // the data directory is that of a newer version
+	ErrReadOnly     = datastore.ErrReadOnly
+	ErrDenied       = datastore.ErrDenied // the data directory is somebody else's
 )

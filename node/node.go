@@ -177,6 +177,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.hearing.run(ctx) })
 	g.Go(func() error { return n.keepCopies(ctx) })
 	g.Go(func() error { return n.makeRoom(ctx) })
+	g.Go(func() error { return n.refetch(ctx) })
 	err := g.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil

@@ -7,7 +7,7 @@
 // With --json, standard output holds JSON lines and nothing else; everything for
 // people goes to standard error. The exit status is 0 when done, 1 when something
 // failed or is missing, 2 when the command line makes no sense, 3 when no node is
-// running, 4 when the data directory is in use.
+// running, 4 when the data directory is in use or cannot be used.
 package main
 
 import (
@@ -32,7 +32,7 @@ const (
 	exitFailed     = 1 // or missing
 	exitUsage      = 2
 	exitNotRunning = 3
-	exitLocked     = 4
+	exitLocked     = 4 // or read-only, somebody else's, of a newer version
 )
 
 func main() {
@@ -96,7 +96,7 @@ share of everybody's posts and serves its owner.
   starling follow '#starling'         and have it in your home timeline from now on
 
 Exit status: 0 done, 1 failed or missing, 2 usage, 3 no node running,
-4 data directory in use.`,
+4 data directory in use, or of no use as it is.`,
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRun: func(*cobra.Command, []string) { *started = true },
 	}
@@ -129,7 +129,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, api.ErrNotRunning):
 		return exitNotRunning
-	case errors.Is(err, node.ErrLocked):
+	case errors.Is(err, node.ErrLocked), errors.Is(err, node.ErrReadOnly), errors.Is(err, node.ErrDenied), errors.Is(err, node.ErrNewer):
 		return exitLocked
 	case errors.As(err, &problem):
 		return problemCode(problem.Code)
