@@ -37,19 +37,18 @@ type DHT struct {
 
 	newcomers chan peer.ID // whom the usher should see
 
+	calls      *calls
+	timings    *timings
+	reputation *reputation
+
 	mu         sync.Mutex // protects everything below
 	run        bool       // Run was called
 	wire       *wire      // nil unless running
-	calls      map[*call]struct{}
-	over       sync.WaitGroup // calls that have not left
 	prefix     int
 	size       float64
 	density    float64              // the size by which a crowd is judged
 	neighbours map[peer.ID]struct{} // members of our own neighbourhood, ourselves not
 }
-
-// A call is one that uses the wire and has to leave before Run returns.
-type call struct{ cancel context.CancelFunc }
 
 // Status is the state of a DHT, for people and metrics.
 type Status struct {
@@ -61,7 +60,9 @@ type Status struct {
 	Pending  int     // nodes that wait for a place in it
 	Groups   int     // IP groups that the table's nodes come from
 	Refused  uint64  // times that a node was kept out because its IP group is full
+	Banned   int     // nodes that we do not deal with for now
 	Searches uint64  // searches so far
+	Hops     uint64  // nodes asked one after the other to find the nearest, of all searches together
 	Finds    uint64  // questions for nodes they asked
 	Pings    uint64  // and questions for signs of life
 
@@ -89,7 +90,9 @@ func New(cfg Config) (*DHT, error) {
 		changed:    make(chan struct{}, 1),
 		events:     make(chan event, maxEvents),
 		newcomers:  make(chan peer.ID, maxGreetings),
-		calls:      map[*call]struct{}{},
+		calls:      newCalls(),
+		timings:    newTimings(),
+		reputation: newReputation(),
 		neighbours: map[peer.ID]struct{}{},
 	}
 	if cfg.Server && !d.server {
@@ -114,6 +117,7 @@ func (d *DHT) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, sub.Close())
 	}
+	d.recallBans(ctx)
 	d.mu.Lock()
 	d.wire = w
 	d.mu.Unlock()
@@ -125,7 +129,9 @@ func (d *DHT) Run(ctx context.Context) error {
 	g.Go(func() error { return d.usher(ctx, w) })
 	g.Go(func() error { return d.replace(ctx, w) })
 	g.Go(func() error { return newKeeper(d, w).run(ctx) })
-	return errors.Join(g.Wait(), d.stop(w), sub.Close())
+	err = errors.Join(g.Wait(), d.stop(w), sub.Close())
+	d.keepBans(context.WithoutCancel(ctx))
+	return err
 }
 
 func (d *DHT) begin() error {
@@ -171,6 +177,7 @@ func (d *DHT) start() (*wire, error) {
 	return &wire{
 		host: d.cfg.Host, network: d.cfg.Network, self: d.self, addresses: d.cfg.Addresses,
 		kad: lib, table: newTable(lib.RoutingTable(), d.self, d.cfg.Host, d.cfg.IPGroups), messages: messages,
+		now: d.cfg.Now, calls: d.calls, timings: d.timings, reputation: d.reputation, met: d.met, shun: d.shun,
 	}, nil
 }
 
@@ -179,11 +186,8 @@ func (d *DHT) start() (*wire, error) {
 func (d *DHT) stop(w *wire) error {
 	d.mu.Lock()
 	d.wire = nil
-	for c := range d.calls {
-		c.cancel()
-	}
 	d.mu.Unlock()
-	d.over.Wait()
+	d.calls.end()
 
 	d.cfg.Host.RemoveStreamHandler(d.protocol)
 	for _, conn := range d.cfg.Host.Network().Conns() {
@@ -209,22 +213,11 @@ func (d *DHT) enter(ctx context.Context) (w *wire, inner context.Context, leave 
 	case <-ctx.Done():
 		return nil, nil, nil, fmt.Errorf("wait to join the network: %w", ctx.Err())
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.wire == nil {
+	if w = d.running(); w == nil {
 		return nil, nil, nil, ErrClosed
 	}
-	inner, cancel := context.WithCancel(ctx)
-	c := &call{cancel: cancel}
-	d.calls[c] = struct{}{}
-	d.over.Add(1)
-	return d.wire, inner, func() {
-		cancel()
-		d.mu.Lock()
-		delete(d.calls, c)
-		d.mu.Unlock()
-		d.over.Done()
-	}, nil
+	inner, leave, err = d.calls.join(ctx)
+	return w, inner, leave, err
 }
 
 // running is what asks others while we run, else nil.
@@ -293,7 +286,8 @@ func (d *DHT) Status() Status {
 	if w := d.wire; w != nil {
 		t := w.table.status()
 		s.Table, s.Pending, s.Groups, s.Refused = t.size, t.pending, t.groups, t.refused
-		s.Searches, s.Finds, s.Pings = w.searches.Load(), w.finds.Load(), w.pings.Load()
+		s.Banned = d.reputation.banCount(d.cfg.Now())
+		s.Searches, s.Hops, s.Finds, s.Pings = w.searches.Load(), w.hops.Load(), w.finds.Load(), w.pings.Load()
 	}
 	return s
 }

@@ -85,7 +85,7 @@ func (d *DHT) observe(e any) {
 
 // met notes a node that serves our network and is connected.
 func (d *DHT) met(p peer.ID) {
-	if p == d.self.id || !protocol.Solves(d.cfg.Network, p) {
+	if p == d.self.id || !protocol.Solves(d.cfg.Network, p) || d.Banned(p) {
 		return
 	}
 	d.surveys.add(contactOf(p), bucketSize(d.k))

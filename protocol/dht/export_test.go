@@ -33,6 +33,19 @@ const (
 	PendingWidth  = pendingWidth
 	ReplacePace   = replacePace
 	FreshAge      = freshAge
+
+	FirstPatience = firstPatience
+	LeastPatience = leastPatience
+	Neutral       = neutral
+	BanBelow      = banBelow
+	TimeoutFloor  = timeoutFloor
+	HalfLife      = reputationHalfLife
+	FirstBan      = firstBan
+	LongBan       = longBan
+	BanMemory     = banMemory
+	MaxAccounts   = maxAccounts
+	MaxBans       = maxBans
+	MaxAddrs      = maxAddrs
 	MaxSurveys    = maxSurveys
 	SurveyAge     = surveyAge
 	AskTimeout    = askTimeout
@@ -54,6 +67,8 @@ var (
 	SizeOf       = sizeOf
 	SizePrefix   = sizePrefix
 	CoordinateOf = coordinateOf
+	TwoAlike     = twoAlike
+	Excess       = excess
 	BucketSize   = bucketSize
 )
 
@@ -81,9 +96,12 @@ func NewFrontier(target Coordinate, bits, limit int) Frontier {
 	return Frontier{newFrontier(target, bits, limit)}
 }
 
-func (f Frontier) Add(ids ...peer.ID)            { f.f.add(contactsOf(ids)...) }
+func (f Frontier) Add(ids ...peer.ID)            { f.f.add(1, contactsOf(ids)...) }
 func (f Frontier) Answer(p peer.ID, n []peer.ID) { f.f.answer(p, contactsOf(n)) }
 func (f Frontier) Fail(p peer.ID)                { f.f.fail(p) }
+func (f Frontier) Late(p peer.ID)                { f.f.late(p) }
+func (f Frontier) Progress() (found, behind int) { return f.f.progress() }
+func (f Frontier) Hops() int                     { return f.f.hops() }
 func (f Frontier) InFlight() int                 { return f.f.inFlight() }
 func (f Frontier) Candidates() int               { return len(f.f.order) }
 
@@ -124,7 +142,7 @@ func KeysIn(c Coordinate, bits, n int) []string { return keysIn(regionOf(c, bits
 // Seed begins all paths: table gives the nodes known that are nearest to a key.
 func (p Paths) Seed(table func(key string) []peer.ID) {
 	for _, f := range p.s.each {
-		f.add(contactsOf(table(f.key))...)
+		f.add(1, contactsOf(table(f.key))...)
 	}
 }
 
@@ -239,3 +257,52 @@ func (g IPGroups) Of(addrs ...ma.Multiaddr) (groups []netip.Prefix, known bool) 
 
 // Table is who is in the routing table.
 func (d *DHT) Table() []peer.ID { return d.running().table.lib.ListPeers() }
+
+// RTT is a smoothed round trip.
+type RTT = rtt
+
+func (r rtt) With(took time.Duration) RTT { return r.with(took) }
+func (r rtt) Patience() time.Duration     { return r.patience() }
+
+// Timings are the round trips of nodes.
+type Timings struct{ t *timings }
+
+func NewTimings() Timings { return Timings{newTimings()} }
+
+func (t Timings) Took(p peer.ID, connected bool, d time.Duration) { t.t.took(p, connected, d) }
+func (t Timings) Patience(p peer.ID, connected bool) time.Duration {
+	return t.t.patience(p, connected, patient)
+}
+func (t Timings) Expected(p peer.ID, connected bool) time.Duration { return t.t.expected(p, connected) }
+func (t Timings) Remembered() int                                  { return t.t.of.Len() }
+
+// Reputation is what is known of nodes.
+type Reputation struct{ r *reputation }
+
+func NewReputation() Reputation { return Reputation{newReputation()} }
+
+func (r Reputation) Note(p peer.ID, e Evidence, now time.Time) bool { return r.r.note(p, e, now) }
+func (r Reputation) Named(p peer.ID, missing float64, now time.Time) bool {
+	return r.r.named(p, missing, now)
+}
+func (r Reputation) Score(p peer.ID, now time.Time) float64   { return r.r.score(p, now) }
+func (r Reputation) Honesty(p peer.ID, now time.Time) float64 { return r.r.honesty(p, now) }
+func (r Reputation) Banned(p peer.ID, now time.Time) bool     { return r.r.banned(p, now) }
+func (r Reputation) Accounts() int                            { return r.r.accounts.Len() }
+func (r Reputation) Bans() int                                { return len(r.r.bans) }
+func (r Reputation) BanCount(now time.Time) int               { return r.r.banCount(now) }
+
+func (r Reputation) Encode(now time.Time) (b []byte, changed bool, err error) { return r.r.encode(now) }
+func (r Reputation) Decode(b []byte, now time.Time) error                     { return r.r.decode(b, now) }
+
+// Merit is why one node is asked before another.
+type Merit = merit
+
+func NewMerit(score float64, rtt time.Duration, since time.Time) Merit {
+	return merit{distrust: distrust(score), slow: slowness(rtt), since: since}
+}
+
+func (a merit) Compare(b merit) int { return a.compare(b) }
+
+// Prefer gives a frontier an opinion on nodes, before anybody is added.
+func (f Frontier) Prefer(of func(peer.ID) Merit) { f.f.merit = of }

@@ -37,6 +37,8 @@ type candidate struct {
 	contact
 	state state
 	asked question
+	depth int // how many have to be asked to hear of it, itself included
+	merit merit
 }
 
 type state uint8
@@ -47,11 +49,12 @@ const (
 	answered
 	failed
 	elsewhere // asked on another path: of no use to this one
+	late      // asked, and taken for failed until it answers
 )
 
 // useful tells whether a candidate in this state is, or may become, part of what
 // is looked for.
-func (s state) useful() bool { return s != failed && s != elsewhere }
+func (s state) useful() bool { return s != failed && s != elsewhere && s != late }
 
 // A frontier is the state of a search for the nodes of a region, nearest to a
 // target in it first, and decides whom to ask next. It knows nothing of wires
@@ -65,6 +68,7 @@ type frontier struct {
 	region region
 	limit  int
 	calm   int
+	merit  func(peer.ID) merit // how much a node is to be preferred among near equals; nil: all alike
 
 	met          map[peer.ID]struct{} // heard of, on whatever path of a search
 	known        map[peer.ID]*candidate
@@ -80,17 +84,25 @@ func newFrontier(target records.Coordinate, bits, limit int) *frontier {
 	}
 }
 
-// add notes nodes that were heard of and tells whether any of them is wanted that
-// was not met before.
-func (f *frontier) add(contacts ...contact) (news bool) {
+// add notes nodes that were heard of at some depth and tells whether any of them is
+// wanted that was not met before.
+func (f *frontier) add(depth int, contacts ...contact) (news bool) {
 	for _, c := range contacts {
 		_, met := f.met[c.id]
-		if f.known[c.id] == nil && f.insert(&candidate{contact: c}) && !met {
+		if f.known[c.id] == nil && f.insert(f.candidate(c, depth)) && !met {
 			news = true
 		}
 		f.met[c.id] = struct{}{}
 	}
 	return news
+}
+
+func (f *frontier) candidate(c contact, depth int) *candidate {
+	made := &candidate{contact: c, depth: depth}
+	if f.merit != nil {
+		made.merit = f.merit(c.id)
+	}
+	return made
 }
 
 // insert puts c in its place and tells whether it is wanted there.
@@ -123,17 +135,17 @@ func (f *frontier) wants(c *candidate, rank int) bool {
 // the search is over when nothing is in flight then either.
 func (f *frontier) next() (peer.ID, question, bool) {
 	rank := 0
-	for _, c := range f.order {
+	for i, c := range f.order {
 		if !c.state.useful() {
 			continue
 		}
 		if !f.wants(c, rank) {
 			break
 		}
-		rank++
 		if c.state == heard {
-			return f.ask(c)
+			return f.ask(f.best(i, rank))
 		}
+		rank++
 	}
 	return "", find, false
 }
@@ -155,9 +167,8 @@ func (f *frontier) ask(c *candidate) (peer.ID, question, bool) {
 // answer notes that p answered and whom it named.
 func (f *frontier) answer(p peer.ID, named []contact) {
 	c := f.known[p]
-	c.state = answered
-	f.flying(c.asked, -1)
-	news := f.add(named...)
+	f.land(c, answered)
+	news := f.add(c.depth+1, named...)
 	switch {
 	case news:
 		f.quiet = 0
@@ -167,18 +178,21 @@ func (f *frontier) answer(p peer.ID, named []contact) {
 }
 
 // fail notes that p did not answer.
-func (f *frontier) fail(p peer.ID) {
-	c := f.known[p]
-	c.state = failed
-	f.flying(c.asked, -1)
+func (f *frontier) fail(p peer.ID) { f.land(f.known[p], failed) }
+
+// late notes that p has not answered yet. Until it does, others are wanted instead.
+func (f *frontier) late(p peer.ID) { f.land(f.known[p], late) }
+
+// land gives c, which was asked, its next state.
+func (f *frontier) land(c *candidate, next state) {
+	if c.state == asked {
+		f.flying(c.asked, -1)
+	}
+	c.state = next
 }
 
 // leave notes that p, which was to be asked, is asked on another path.
-func (f *frontier) leave(p peer.ID) {
-	c := f.known[p]
-	c.state = elsewhere
-	f.flying(c.asked, -1)
-}
+func (f *frontier) leave(p peer.ID) { f.land(f.known[p], elsewhere) }
 
 func (f *frontier) flying(q question, n int) {
 	if q == find {
@@ -188,7 +202,8 @@ func (f *frontier) flying(q question, n int) {
 	}
 }
 
-// inFlight is the number of questions that wait for an answer.
+// inFlight is the number of questions that wait for an answer, of those who are not
+// late.
 func (f *frontier) inFlight() int { return f.finds + f.pings }
 
 // found is the nodes of the region that answered, nearest first, at most limit

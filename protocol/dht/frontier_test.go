@@ -23,6 +23,7 @@ type world struct {
 	tables map[peer.ID][]peer.ID // whom a node knows: its k-buckets
 	asked  int
 	pinged int
+	merit  func(peer.ID) dht.Merit
 }
 
 func numbered(n int) peer.ID {
@@ -60,6 +61,7 @@ func nearestOf(ids []peer.ID, target records.Coordinate, n int) []peer.ID {
 // search runs a frontier from one node until it is over.
 func (w *world) search(from peer.ID, target records.Coordinate, bits, limit int) (found []peer.ID, complete bool, f dht.Frontier) {
 	f = dht.NewFrontier(target, bits, limit)
+	f.Prefer(w.merit)
 	f.Add(nearestOf(w.tables[from], target, limit)...)
 	for {
 		var batch []peer.ID

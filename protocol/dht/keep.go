@@ -149,7 +149,7 @@ func (k *keeper) ground() region { return regionOf(k.self.at, max(0, k.Prefix()-
 func (k *keeper) round(ctx context.Context, full bool) (changed bool) {
 	dead := k.checkSuspects(ctx, full)
 	ground := k.ground()
-	found, err := k.wire.search(ctx, string(k.self.id), ground.bits, bucketSize(k.k), k.seeds(ctx, full)...)
+	found, err := k.wire.search(ctx, string(k.self.id), ground.bits, bucketSize(k.k), patient, k.seeds(ctx, full)...)
 	if err != nil {
 		return false // Run is ending
 	}
@@ -158,7 +158,7 @@ func (k *keeper) round(ctx context.Context, full bool) (changed bool) {
 		return false
 	}
 	k.silences = 0
-	k.wire.evict(dead)
+	k.evict(dead)
 	if !k.joined && found.replies == 0 && len(k.cfg.Bootstrap) > 0 {
 		return false
 	}
@@ -167,6 +167,7 @@ func (k *keeper) round(ctx context.Context, full bool) (changed bool) {
 	k.estimate(ctx, ground, found, full)
 	if full {
 		k.greetConnected(k.wire)
+		k.keepBans(ctx)
 		k.refresh(ctx)
 	}
 	if ctx.Err() != nil {
@@ -188,7 +189,7 @@ func (k *keeper) explore(ctx context.Context) {
 	if k.rule.Unsure(home.bits) || k.explored != nil && *k.explored == home {
 		return
 	}
-	if _, err := k.wire.explore(ctx, home, bucketSize(k.k)); err == nil {
+	if _, err := k.wire.explore(ctx, home, bucketSize(k.k), patient); err == nil {
 		k.explored = &home
 	}
 }
@@ -218,7 +219,14 @@ func (k *keeper) silent(found result) {
 		k.cfg.Log.Warn("no node answers", "asked", len(found.dead), "err", found.err)
 		return
 	}
-	k.wire.evict(found.dead)
+	k.evict(found.dead)
+}
+
+// evict takes nodes that did not answer out of the table.
+func (k *keeper) evict(dead []peer.ID) {
+	for _, p := range dead {
+		k.wire.silent(p)
+	}
 }
 
 // seeds is whom a search of our surroundings begins with besides the table: the

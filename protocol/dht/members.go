@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sync"
-	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -19,8 +17,6 @@ const (
 	// maxSurveyTurns bounds how often the members of a place are looked for with
 	// another prefix: the first is our own, the second is what its members say.
 	maxSurveyTurns = 4
-	// tellTimeout bounds asking a member for its prefix.
-	tellTimeout = 2 * time.Second
 )
 
 // Neighbourhood is who is responsible for a place.
@@ -83,9 +79,9 @@ func (d *DHT) survey(ctx context.Context, w *wire, r region) (*survey, error) {
 		err   error
 	)
 	if known := d.surveys.trusted(r); len(known) >= d.k {
-		found, err = w.search(ctx, keyIn(r), r.bits, bucketSize(d.k), known...)
+		found, err = w.search(ctx, keyIn(r), r.bits, bucketSize(d.k), hasty, known...)
 	} else {
-		found, err = w.explore(ctx, r, bucketSize(d.k))
+		found, err = w.explore(ctx, r, bucketSize(d.k), hasty)
 	}
 	switch {
 	case err != nil:
@@ -121,42 +117,6 @@ func (d *DHT) agreedBits(ctx context.Context, s *survey, c records.Coordinate) i
 		return min(max(agreed, s.region.bits+1), s.region.bits+2, maxPrefix) // a liar cannot send us deep at once
 	}
 	return Agreed(told, s.region.bits, d.k, func(bits int) int { return s.count(regionOf(c, bits)) })
-}
-
-// toldBits asks up to three nodes at once for their prefixes, unless they are
-// known. Our own stands in for whoever is missing or does not tell.
-func (d *DHT) toldBits(ctx context.Context, s *survey, near []member) [3]int {
-	own := d.Prefix()
-	bits := [3]int{own, own, own}
-	var wg sync.WaitGroup
-	for i, m := range near {
-		if m.id == d.self.id || d.cfg.PrefixOf == nil {
-			continue
-		}
-		if known, ok := s.told.get(m.id, d.cfg.Now()); ok {
-			bits[i] = known
-		} else {
-			wg.Go(func() { bits[i] = d.askBits(ctx, s, m.id, own) })
-		}
-	}
-	wg.Wait()
-	return bits
-}
-
-// askBits asks p for its prefix and remembers it for a while; also, by our own in
-// its place, that p told nothing of use.
-func (d *DHT) askBits(ctx context.Context, s *survey, p peer.ID, own int) int {
-	bounded, cancel := context.WithTimeout(ctx, tellTimeout)
-	defer cancel()
-	bits, err := d.cfg.PrefixOf(bounded, p)
-	if err != nil || bits < 0 || bits > maxPrefix {
-		d.cfg.Log.Debug("prefix not told", "peer_id", p, "bits", bits, "err", err)
-		bits = own
-	}
-	if ctx.Err() == nil {
-		s.told.set(p, bits, d.cfg.Now())
-	}
-	return bits
 }
 
 // neighbourhood picks those of c's region of the given bits from members.

@@ -99,7 +99,30 @@ func (s *paths) answer(p peer.ID, named []contact) { s.each[s.owner[p]].answer(p
 // fail notes that p did not answer.
 func (s *paths) fail(p peer.ID) { s.each[s.owner[p]].fail(p) }
 
-// inFlight is the number of questions that wait for an answer.
+// late notes that p has not answered yet.
+func (s *paths) late(p peer.ID) { s.each[s.owner[p]].late(p) }
+
+// enough tells whether, on all paths together, as many nodes of the region answered as
+// are late: then what was found may be used, and those join it when they answer.
+func (s *paths) enough() bool {
+	found, behind := 0, 0
+	for _, f := range s.each {
+		n, m := f.progress()
+		found, behind = found+n, behind+m
+	}
+	return found > 0 && found >= behind
+}
+
+// hops is how many nodes had to be asked, one after the other, on the longest path.
+func (s *paths) hops() (n int) {
+	for _, f := range s.each {
+		n = max(n, f.hops())
+	}
+	return n
+}
+
+// inFlight is the number of questions that wait for an answer, of those who are not
+// late.
 func (s *paths) inFlight() (n int) {
 	for _, f := range s.each {
 		n += f.inFlight()

@@ -9,7 +9,6 @@ import (
 	kad "github.com/libp2p/go-libp2p-kad-dht"
 	kadpb "github.com/libp2p/go-libp2p-kad-dht/pb"
 	"github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
 	ma "github.com/multiformats/go-multiaddr"
@@ -24,6 +23,9 @@ const (
 	askTimeout = 3 * time.Second
 	// searchTimeout bounds a search: liars can name nodes that do not exist.
 	searchTimeout = 12 * time.Second
+	// maxAddrs bounds the addresses that we believe of a node that another one named:
+	// five transports on a few interfaces.
+	maxAddrs = 32
 )
 
 // wire asks other nodes. It lives from Run's beginning to its end.
@@ -35,8 +37,15 @@ type wire struct {
 	kad       *kad.IpfsDHT
 	table     *table
 	messages  *kadpb.ProtocolMessenger
+	now       func() time.Time
 
-	searches, finds, pings atomic.Uint64
+	calls      *calls
+	timings    *timings
+	reputation *reputation
+	met        func(peer.ID) // told of nodes that answer late
+	shun       func(peer.ID) // told of nodes that are banned
+
+	searches, hops, finds, pings atomic.Uint64
 }
 
 // A result is what a search found.
@@ -44,7 +53,7 @@ type result struct {
 	contacts []contact // answered, nearest to the target first; ourselves never
 	complete bool      // there are no others
 	replies  int       // nodes that answered, on the way too
-	dead     []peer.ID // nodes that did not
+	dead     []peer.ID // nodes that did not, or not yet when we had waited long enough
 	err      error     // why one of them did not
 }
 
@@ -55,78 +64,142 @@ func (r result) silent() bool { return r.replies == 0 && len(r.dead) > 0 }
 type answer struct {
 	from  peer.ID
 	named []contact
+	bogus int // named too, but no id of this network
 	err   error
 }
+
+// A haste is how long a search waits for those that are late.
+type haste bool
+
+const (
+	patient haste = false // until they answer or time out
+	hasty   haste = true  // no longer, once as many of those it wants have answered
+)
 
 // search finds the nodes nearest to key's hash, at most limit of them, among
 // those that share its first bits, over one path that begins with the nodes of the
 // table that are nearest, and with seeds.
-func (w *wire) search(ctx context.Context, key string, bits, limit int, seeds ...peer.ID) (result, error) {
-	return w.walk(ctx, newPaths([]string{key}, bits, limit), seeds)
+func (w *wire) search(ctx context.Context, key string, bits, limit int, h haste, seeds ...peer.ID) (result, error) {
+	return w.walk(ctx, newPaths([]string{key}, bits, limit), h, seeds)
 }
 
 // explore finds the nodes of a region, at most limit of them, over disjoint paths.
-func (w *wire) explore(ctx context.Context, r region, limit int) (result, error) {
-	return w.walk(ctx, newPaths(keysIn(r, surveyPaths), r.bits, limit), nil)
+func (w *wire) explore(ctx context.Context, r region, limit int, h haste) (result, error) {
+	return w.walk(ctx, newPaths(keysIn(r, surveyPaths), r.bits, limit), h, nil)
 }
 
 // walk carries out a search. Nodes that answer enter the table; those that do not
 // leave it, unless nobody answers: then the fault is likely ours.
-func (w *wire) walk(ctx context.Context, s *paths, seeds []peer.ID) (result, error) {
+func (w *wire) walk(ctx context.Context, s *paths, h haste, seeds []peer.ID) (result, error) {
+	asking, leave, err := w.calls.join(context.WithoutCancel(ctx))
+	if err != nil {
+		return result{}, err
+	}
 	bounded, cancel := context.WithTimeout(ctx, searchTimeout)
 	defer cancel()
-	w.searches.Add(1)
-	for _, f := range s.each {
-		f.add(w.believe(w.table.lib.NearestPeers(f.target[:], s.limit))...)
-		f.add(w.believe(seeds)...)
-	}
+	w.begin(s, seeds)
 
 	var r result
-	answers := make(chan answer)
-	for w.spread(bounded, s, answers) {
-		a := <-answers
+	q := newInquiry(w, h)
+	for bounded.Err() == nil && w.spread(asking, s, q, h) {
+		a, late, answered := q.next(bounded)
+		for _, p := range late {
+			s.late(p)
+		}
 		switch {
+		case !answered:
 		case a.err == nil:
 			s.answer(a.from, a.named)
-			w.table.admit(a.from)
+			w.answered(a.from)
 			r.replies++
-		case bounded.Err() == nil:
+		default:
 			r.dead, r.err = append(r.dead, a.from), a.err
 			s.fail(a.from)
-		default:
-			s.fail(a.from) // we gave up, not it
 		}
 	}
 	r.contacts, r.complete = s.found()
 	r.complete = r.complete && bounded.Err() == nil
-	if r.replies > 0 {
-		w.evict(r.dead)
-	}
+	w.hops.Add(uint64(s.hops()))
+	w.conclude(asking, &r, q, leave)
 	if err := ctx.Err(); err != nil {
 		return r, fmt.Errorf("search %s: %w", s.each[0].region, err)
 	}
 	return r, nil
 }
 
-// spread asks whom s wants to ask now, and tells whether an answer is to come.
-func (w *wire) spread(ctx context.Context, s *paths, answers chan<- answer) bool {
-	for ctx.Err() == nil {
-		p, q, key, ok := s.next()
+// begin begins every path with those nearest to its key in the table, and with seeds.
+func (w *wire) begin(s *paths, seeds []peer.ID) {
+	w.searches.Add(1)
+	merit := w.merits()
+	for _, f := range s.each {
+		f.merit = merit
+		f.add(1, w.believe(w.table.lib.NearestPeers(f.target[:], s.limit))...)
+		f.add(1, w.believe(seeds)...)
+	}
+}
+
+// spread asks whom s wants to ask now, and tells whether an answer is to be waited for.
+func (w *wire) spread(ctx context.Context, s *paths, q *inquiry, h haste) bool {
+	for {
+		p, what, key, ok := s.next()
 		if !ok {
 			break
 		}
-		go func() { answers <- w.ask(ctx, p, q, key) }()
+		q.ask(ctx, p, what, key)
 	}
-	return s.inFlight() > 0
+	return s.inFlight() > 0 || q.open() > 0 && (h == patient || !s.enough())
+}
+
+// conclude draws the conclusions of a search.
+func (w *wire) conclude(ctx context.Context, r *result, q *inquiry, leave func()) {
+	if r.replies > 0 {
+		for _, p := range r.dead {
+			w.silent(p)
+		}
+		q.judge()
+	}
+	for p := range q.late {
+		r.dead = append(r.dead, p)
+	}
+	q.abandon(ctx, leave, r.replies == 0)
+}
+
+// answered notes that p did.
+func (w *wire) answered(p peer.ID) {
+	w.table.admit(p)
+	w.reputation.note(p, Answered, w.now())
+}
+
+// silent notes that p did not answer although others do.
+func (w *wire) silent(p peer.ID) {
+	w.table.remove(p)
+	w.reputation.note(p, TimedOut, w.now())
+}
+
+// named notes that p named more nodes than is usual that are not there.
+func (w *wire) named(p peer.ID, over float64) {
+	if w.reputation.named(p, over, w.now()) {
+		w.shun(p)
+	}
 }
 
 // ask puts one question to p.
 func (w *wire) ask(ctx context.Context, p peer.ID, q question, key string) answer {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
+	connected, began := w.connected(p), time.Now()
 	if err := w.host.Connect(ctx, peer.AddrInfo{ID: p}); err != nil {
 		return answer{from: p, err: fmt.Errorf("connect to %s: %w", p, err)}
 	}
+	a := w.put(ctx, p, q, key)
+	if a.err == nil {
+		w.timings.took(p, connected, time.Since(began))
+	}
+	return a
+}
+
+// put puts one question to p, to whom we are connected.
+func (w *wire) put(ctx context.Context, p peer.ID, q question, key string) answer {
 	if q == ping {
 		w.pings.Add(1)
 		if err := w.messages.Ping(ctx, p); err != nil {
@@ -139,24 +212,31 @@ func (w *wire) ask(ctx context.Context, p peer.ID, q question, key string) answe
 	if err != nil {
 		return answer{from: p, err: fmt.Errorf("ask %s: %w", p, err)}
 	}
-	return answer{from: p, named: w.learn(named)}
+	contacts, bogus := w.learn(named)
+	return answer{from: p, named: contacts, bogus: bogus}
 }
 
-// learn takes the nodes that an answer named, as far as they may be believed.
-// The rest of a list that is longer than any honest one is ignored.
-func (w *wire) learn(named []*peer.AddrInfo) []contact {
+// learn takes the nodes that an answer named, as far as they may be believed, and
+// counts those whose ids do not solve the puzzle: no honest node knows any. The rest of
+// a list that is longer than any honest one is ignored.
+func (w *wire) learn(named []*peer.AddrInfo) (contacts []contact, bogus int) {
 	named = named[:min(len(named), w.kad.BucketSize()+1)]
 	ids := make([]peer.ID, 0, len(named))
 	for _, info := range named {
+		if !protocol.Solves(w.network, info.ID) {
+			bogus++
+			continue
+		}
 		if !w.mayServe(info.ID) {
 			continue
 		}
 		ids = append(ids, info.ID)
-		if w.host.Network().Connectedness(info.ID) != network.Connected {
-			w.host.Peerstore().AddAddrs(info.ID, w.addresses(info.Addrs), peerstore.TempAddrTTL)
+		if !w.connected(info.ID) {
+			addrs := w.addresses(info.Addrs)
+			w.host.Peerstore().AddAddrs(info.ID, addrs[:min(len(addrs), maxAddrs)], peerstore.TempAddrTTL)
 		}
 	}
-	return w.believe(ids)
+	return w.believe(ids), bogus
 }
 
 // believe turns ids into contacts, without ourselves and without those that may
@@ -171,15 +251,9 @@ func (w *wire) believe(ids []peer.ID) []contact {
 	return contacts
 }
 
+// mayServe tells whether p may be asked: its id solves the puzzle, and it is not banned.
 func (w *wire) mayServe(p peer.ID) bool {
-	return p != w.self.id && protocol.Solves(w.network, p)
-}
-
-// evict removes nodes that did not answer from the table.
-func (w *wire) evict(dead []peer.ID) {
-	for _, p := range dead {
-		w.table.remove(p)
-	}
+	return p != w.self.id && protocol.Solves(w.network, p) && !w.reputation.banned(p, w.now())
 }
 
 // check pings nodes, a few at a time, and returns those that did not answer.
@@ -195,7 +269,7 @@ func (w *wire) check(ctx context.Context, nodes []peer.ID) (dead []peer.ID) {
 	}
 	for range nodes {
 		if a := <-answers; a.err == nil {
-			w.table.admit(a.from)
+			w.answered(a.from)
 		} else {
 			dead = append(dead, a.from)
 		}

@@ -106,7 +106,7 @@ func (k *keeper) lookups(ctx context.Context, regions []region, limit int) []loo
 	for i, r := range regions {
 		wg.Go(func() {
 			key := keyIn(r)
-			res, err := k.wire.search(ctx, key, r.bits, limit)
+			res, err := k.wire.search(ctx, key, r.bits, limit, patient)
 			found[i], failed[i] = lookup{result: res, key: key}, err != nil
 		})
 	}
