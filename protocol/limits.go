@@ -71,7 +71,10 @@ const (
 // Reconciliation, which only nodes may ask for. A peer has one request of it in work
 // at a time and then rests, for ReconcileRest times as long as that took and until
 // its answers have come at ReconcileRate: so it costs a quarter of a core at most,
-// and no more bytes than a member is worth.
+// and no more bytes than a member is worth. Who has had as much as the other side
+// stores, and ReconcileLeast, within ReconcileAnew, goes on at a share of ReconcileSpare:
+// what a new member lacks it gets at once, and who asks for everything again and again
+// gets next to nothing.
 const (
 	MaxReconcileMessage = 128 << 10       // 7,000 ranges
 	MaxReconcileAnswer  = 384 << 10       // 4,000 elements that the other side lacks, or 25,000 sums
@@ -80,7 +83,10 @@ const (
 	MaxReconcileRounds  = 1024            // messages of one session: a million elements to somebody who has none take 300
 	MaxReconcilesServer = 4               // requests in work, of all peers
 	ReconcileRest       = 3
-	ReconcileRate       = 4 << 20 // bytes a second
+	ReconcileRate       = 4 << 20   // bytes a second
+	ReconcileSpare      = 100 << 10 // bytes a second, of all peers together
+	ReconcileLeast      = 1 << 20   // bytes
+	ReconcileAnew       = 24 * time.Hour
 )
 
 // Hot places: those that so many read that other nodes may answer for them too.

@@ -18,20 +18,21 @@ import (
 // work, replies not yet taken; for each peer and for all. A peer that is at its
 // own bound waits for itself alone.
 type gate struct {
-	requests *semaphore.Weighted            // units of all requests in work
-	replies  *semaphore.Weighted            // bytes of all replies but small ones
-	offences *lru.Cache[peer.ID, tally]     // of peers seen lately
-	working  atomic.Int64                   // units of requests in work
-	turns    *semaphore.Weighted            // reconciliations in work
-	rests    *lru.Cache[peer.ID, time.Time] // until when peers rest from their last
+	requests *semaphore.Weighted          // units of all requests in work
+	replies  *semaphore.Weighted          // bytes of all replies but small ones
+	offences *lru.Cache[peer.ID, tally]   // of peers seen lately
+	working  atomic.Int64                 // units of requests in work
+	turns    *semaphore.Weighted          // reconciliations in work
+	accounts *lru.Cache[peer.ID, account] // of peers that reconciled
 
-	mu      sync.Mutex // protects what follows, and offences against lost updates
-	peers   map[peer.ID]*visitor
-	streams int
-	follows int
-	roots   int
-	closed  bool
-	open    sync.WaitGroup // streams
+	mu        sync.Mutex // protects what follows, and offences and accounts against lost updates
+	spareFrom time.Time  // from then on the spare rate of reconciliation is free
+	peers     map[peer.ID]*visitor
+	streams   int
+	follows   int
+	roots     int
+	closed    bool
+	open      sync.WaitGroup // streams
 }
 
 // A visitor is a peer that has a stream open.
@@ -66,7 +67,7 @@ func newGate() *gate {
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
-	rests, err := lru.New[peer.ID, time.Time](offendersKept)
+	accounts, err := lru.New[peer.ID, account](offendersKept)
 	if err != nil {
 		panic(err) // as above
 	}
@@ -75,7 +76,7 @@ func newGate() *gate {
 		replies:  semaphore.NewWeighted(protocol.MaxReplyBytesServer),
 		offences: offences,
 		turns:    semaphore.NewWeighted(protocol.MaxReconcilesServer),
-		rests:    rests,
+		accounts: accounts,
 		peers:    map[peer.ID]*visitor{},
 	}
 }

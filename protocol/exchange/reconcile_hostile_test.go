@@ -186,28 +186,39 @@ func TestReconcile_slowDisk(t *testing.T) {
 	})
 }
 
-// A peer that does nothing but ask for everything, on many streams at once, gets
-// no more bytes than the rate allows.
-func TestReconcile_bytesOfOnePeer(t *testing.T) {
-	inBubble(t, 2, func(t *testing.T, w *world) {
+// Peers that do nothing but ask for everything, on many streams at once, get as much
+// as there is at full rate, and after that share the spare rate; who is new meanwhile
+// is answered at once.
+func TestReconcile_againAndAgain(t *testing.T) {
+	inBubble(t, 5, func(t *testing.T, w *world) {
 		w.serveHoldings(t, 1, newHoldings(allPuts(posts(t, 1, 200)...)...), region{})
 		empty := firstMessage(t, newHoldings())
-		for range 4 {
-			r := w.dial(t, 0, 1)
+		const greedy = 3
+		for i := range greedy * 4 {
+			r := w.dial(t, 2+i%greedy, 1)
 			go func() {
 				for id := uint64(1); r.sendFrame(reconcileRequest(id, &pb.Reconcile{Message: empty})); id++ {
 					r.reply()
 				}
 			}()
 		}
-		seconds := 10
+		elapse(time.Second)
+		n := w.hosts[1].sent.Load()
+		if most := int64(greedy * (protocol.ReconcileRate + protocol.MaxReconcileAnswer)); n < greedy*protocol.ReconcileLeast || n > most {
+			t.Errorf("%d bytes in the first second, want at least %d and at most %d", n, greedy*protocol.ReconcileLeast, most)
+		}
+		seconds := 100
 		if testing.Short() {
-			seconds = 2
+			seconds = 20
 		}
 		elapse(time.Duration(seconds) * time.Second)
-		n := w.hosts[1].sent.Load()
-		if most := int64(seconds)*protocol.ReconcileRate + protocol.MaxReply; n > most || n < most/2 {
+		n = w.hosts[1].sent.Load()
+		spare := int64(seconds) * protocol.ReconcileSpare
+		if most := spare + greedy*(protocol.ReconcileLeast+2*protocol.MaxReconcileAnswer); n > most || n < spare/2 {
 			t.Errorf("%d bytes in %d s, at most %d", n, seconds, most)
+		}
+		if d := took(func() { mustReconcile(t, w.client(t, 0), w, 1, everything, newHoldings()) }); d > time.Second {
+			t.Errorf("a peer that is new waited %s", d)
 		}
 	})
 }

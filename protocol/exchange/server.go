@@ -40,7 +40,8 @@ type ServerConfig struct {
 	Region Region
 	Status func() Status // version, records and bytes; the rest is filled in
 
-	Holdings Holdings // what nodes are reconciled with; nil for none
+	Holdings  Holdings // what nodes are reconciled with; nil for none
+	SpareRate int      // bytes a second, of all peers together, for those that have had all that there is; protocol.ReconcileSpare if 0
 
 	HotReaders int              // protocol.HotReaders if 0
 	Now        func() time.Time // the present by which records are let in; time.Now if nil
@@ -61,6 +62,9 @@ type Server struct {
 func NewServer(cfg ServerConfig) *Server {
 	if cfg.HotReaders == 0 {
 		cfg.HotReaders = protocol.HotReaders
+	}
+	if cfg.SpareRate == 0 {
+		cfg.SpareRate = protocol.ReconcileSpare
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -46,7 +46,7 @@ func (x *session) reconcile(ctx context.Context, id uint64, m *pb.Reconcile) err
 		answer, err := reconcile.Respond(x.cfg.Holdings, s.from, s.to, m.GetMessage(), limits)
 		return &pb.ReconcileReply{Answer: answer}, err
 	})
-	defer func() { x.gate.end(x.peer(), x.visitor, cost) }()
+	defer func() { x.gate.end(x.peer(), x.visitor, cost, x.whole(), x.cfg.SpareRate) }()
 	if err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -59,6 +59,10 @@ func (x *session) reconcile(ctx context.Context, id uint64, m *pb.Reconcile) err
 	}
 	return x.sendInRoom(&pb.Reply{Id: id, Body: &pb.Reply_Reconcile{Reconcile: reply}})
 }
+
+// whole is what a peer may have had at full rate: as much as there is, and room for
+// comparing what little that may be.
+func (x *session) whole() int { return int(x.cfg.Status().Bytes) + protocol.ReconcileLeast }
 
 // inTurn makes a reply when there is room for it and a turn. It has its room then,
 // unless this fails: who does not take its replies keeps nobody else from a turn.

@@ -25,8 +25,8 @@ func (g *gate) begin(ctx context.Context, p peer.ID, v *visitor) error {
 // rest waits until p has rested. It is kept by peer, not by connection, so that
 // coming back is no way around it.
 func (g *gate) rest(ctx context.Context, p peer.ID) error {
-	until, _ := g.rests.Get(p)
-	left := time.Until(until)
+	a, _ := g.accounts.Get(p)
+	left := time.Until(a.rests)
 	if left <= 0 {
 		return nil
 	}
@@ -46,9 +46,44 @@ type cost struct {
 	sent int           // bytes
 }
 
-// end lets p rest for what it cost.
-func (g *gate) end(p peer.ID, v *visitor, c cost) {
-	rest := max(protocol.ReconcileRest*c.took, time.Duration(c.sent)*time.Second/protocol.ReconcileRate)
-	g.rests.Add(p, time.Now().Add(rest))
+// An account is what a peer has had by reconciling.
+type account struct {
+	rests time.Time // until then
+	had   int       // bytes, less those that time has made up for
+	at    time.Time // of had
+}
+
+// charge adds a cost, and returns how many bytes of it go beyond the whole of what
+// there is to be had, of which time makes up for all in protocol.ReconcileAnew.
+func (a *account) charge(c cost, now time.Time, whole int) (beyond int) {
+	madeUp := float64(whole) * float64(now.Sub(a.at)) / float64(protocol.ReconcileAnew)
+	a.had = int(max(float64(a.had)-madeUp, 0)) + c.sent
+	a.at = now
+	a.rests = now.Add(max(protocol.ReconcileRest*c.took, at(c.sent, protocol.ReconcileRate)))
+	return min(max(a.had-whole, 0), c.sent)
+}
+
+// at is how long so many bytes take at a rate.
+func at(bytes, perSecond int) time.Duration {
+	return time.Duration(float64(bytes) / float64(perSecond) * float64(time.Second))
+}
+
+// end lets p rest for what it cost. Who has had all that there is once, and asks for
+// it again, shares the spare rate with others like him, however many they are.
+func (g *gate) end(p peer.ID, v *visitor, c cost, whole, spare int) {
+	now := time.Now()
+	g.mu.Lock()
+	a, _ := g.accounts.Get(p)
+	if beyond := a.charge(c, now, whole); beyond > 0 {
+		if g.spareFrom.Before(now) {
+			g.spareFrom = now
+		}
+		g.spareFrom = g.spareFrom.Add(at(beyond, spare))
+		if a.rests.Before(g.spareFrom) {
+			a.rests = g.spareFrom
+		}
+	}
+	g.accounts.Add(p, a)
+	g.mu.Unlock()
 	giveBack(1, v.turn)
 }

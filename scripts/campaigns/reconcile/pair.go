@@ -69,7 +69,7 @@ func newPair(ctx context.Context, n records.Network, stores [2]*datastore.Store)
 	p.answers = peer.AddrInfo{ID: h.ID(), Addrs: h.Addrs()}
 	server := exchange.NewServer(exchange.ServerConfig{
 		Host: h, Door: records.NewDoor(n, 1<<16), Store: stores[1], Holdings: p.holdings[1], Region: all{},
-		Status: func() exchange.Status { return exchange.Status{} },
+		Status: func() exchange.Status { return exchange.Status{Bytes: stores[1].Stats().Bytes} },
 	})
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
