@@ -67,10 +67,10 @@ func New(c Config) (*Node, error) {
 	n := &Node{
 		config: c, log: c.Log, started: c.Now(), stopped: make(chan struct{}), moved: make(chan struct{}, 1),
 		door: records.NewDoor(c.Network, c.DoorSize), tree: newTree(c.Network), copies: newCopies(), cache: newCache(c.Cache),
-		fetching: semaphore.NewWeighted(maxFetches), repairs: newRepairs(c.MendRate),
-		healer: newHealer(!c.Client), shapes: newShapes(),
+		fetching: semaphore.NewWeighted(maxFetches),
+		healer:   newHealer(!c.Client), shapes: newShapes(),
 	}
-	n.hearing = newHearing(n)
+	n.hearing, n.repairs = newHearing(n), newRepairs(c.MendRate, n.giveShare)
 	if err := n.assemble(); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
@@ -99,7 +99,7 @@ func (n *Node) assemble() (err error) {
 	n.holder = newHolder(n.store, n.offers, c.Now)
 	n.server = exchange.NewServer(exchange.ServerConfig{
 		Host: n.host, Door: n.door, Store: n.served(), Holdings: n.reconciled(), Region: n.dht, Status: n.exchangeStatus,
-		HotReaders: c.HotReaders, Now: c.Now, Log: c.Log.With("part", "exchange"),
+		SpareRate: spareRate(c.MendRate), HotReaders: c.HotReaders, Now: c.Now, Log: c.Log.With("part", "exchange"),
 	})
 	n.gossip, err = gossip.New(gossip.Config{
 		Host: n.host, Network: c.Network, Door: n.door, Relays: n.relays, PeersPerIP: 2 * c.perIPGroup(),

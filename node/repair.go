@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -16,14 +17,19 @@ import (
 
 // Read repair: a reader who was shown what some members lack gives it to them. It
 // costs the reader's own upload, so it is bounded in all, and for each member and
-// place: one who says again and again that it holds nothing is not believed twice a
-// minute.
+// place: one who says again and again that it holds nothing is believed ever more
+// rarely. Nobody depends on being given anything, because who lacks something finds
+// out when he compares himself, and takes it on his own time.
 
 const (
-	repairAgain   = time.Minute
+	repairAgain   = 3 * time.Minute // after the first time, and twice as long after each further one
+	repairRarely  = time.Hour       // at most
+	repairForget  = 24 * time.Hour  // then everybody is new
 	repairTimeout = 30 * time.Second
 	repairsKept   = 1 << 14 // member and place, 100 bytes each; beyond, the oldest may be repaired again early
 	repairsAtOnce = 16
+	givers        = 2  // neighbours that give what somebody still lacks an interval later, in the mean
+	sparePart     = 20 // of the rate for what is given, and as much for who asks without end
 	// mendBurst is what may be sent at once before the rate counts: a bucket and its
 	// witnesses, of the largest records.
 	mendBurst = 80 * records.MaxRecord
@@ -34,25 +40,41 @@ type repairKey struct {
 	place  records.Place
 }
 
-// repairs is whom this node gives what they lack. It is safe for concurrent use.
-type repairs struct {
-	given *lru.Cache[repairKey, time.Time] // when last
-	slots chan struct{}
-	pace  *rate.Limiter // in bytes; shared with healing
-	moved atomic.Int64  // bytes of records, either way
-	sent  atomic.Int64  // of these, by us
+// A gift is what is known of giving somebody something of a place.
+type gift struct {
+	last time.Time
+	next time.Duration // after which it may be given again
 }
 
-func newRepairs(bytesPerSecond int) *repairs {
-	given, err := lru.New[repairKey, time.Time](repairsKept)
+// repairs is whom this node gives what they lack. It is safe for concurrent use.
+type repairs struct {
+	given *lru.Cache[repairKey, gift]
+	slots chan struct{}
+	pace  *rate.Limiter  // of what is taken, in bytes
+	spare *rate.Limiter  // of what is given
+	share func() float64 // how likely we are to give what our neighbours may give too
+	moved atomic.Int64   // bytes of records, either way
+	sent  atomic.Int64   // of these, by us
+}
+
+func newRepairs(bytesPerSecond int, share func() float64) *repairs {
+	given, err := lru.New[repairKey, gift](repairsKept)
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
 	return &repairs{
-		given: given, slots: make(chan struct{}, repairsAtOnce),
-		pace: rate.NewLimiter(rate.Limit(bytesPerSecond), mendBurst),
+		given: given, share: share, slots: make(chan struct{}, repairsAtOnce),
+		pace:  rate.NewLimiter(rate.Limit(bytesPerSecond), mendBurst),
+		spare: rate.NewLimiter(rate.Limit(spareRate(bytesPerSecond)), mendBurst),
 	}
 }
+
+// giveShare is our part in giving what all neighbours see that one of them lacks.
+func (n *Node) giveShare() float64 { return min(1, givers/float64(1+len(n.dht.Neighbours()))) }
+
+// spareRate is what of a rate is left to those of whom nobody knows whether they
+// make good use of it.
+func spareRate(bytesPerSecond int) int { return max(bytesPerSecond/sparePart, 1) }
 
 // repair gives the members of a place what they showed to lack of the union. It is
 // not waited for.
@@ -73,7 +95,7 @@ func (n *Node) repair(ctx context.Context, r *reading, all records.Bucket) {
 		default:
 			return // healing will find it
 		}
-		if !n.repairs.take(repairKey{m, b.Place}, n.now()) {
+		if !n.repairs.takeAtOnce(repairKey{m, b.Place}, n.now()) {
 			<-n.repairs.slots
 			continue
 		}
@@ -88,13 +110,47 @@ func (n *Node) repair(ctx context.Context, r *reading, all records.Bucket) {
 	}
 }
 
-// take tells whether a member may be given what it lacks of a place, and notes that
-// it was.
+// take tells whether a neighbour may be given what it lacks of a place, and notes it.
+// The first time it may not, since most who lack something are about to take it
+// themselves; and then by lot, since its other neighbours see the same.
 func (r *repairs) take(k repairKey, now time.Time) bool {
-	if last, known := r.given.Get(k); known && now.Sub(last) < repairAgain {
+	g, known := r.given.Get(k)
+	switch since := now.Sub(g.last); {
+	case !known || since > repairForget:
+		r.given.Add(k, gift{now, repairAgain})
+		return false
+	case since >= g.next && rand.Float64() >= r.share():
+		r.given.Add(k, gift{now, g.next})
 		return false
 	}
-	r.given.Add(k, now)
+	return r.takeAtOnce(k, now)
+}
+
+// takeAtOnce is take for what a reader saw. A key without a place is about whether
+// a member may be doubted.
+func (r *repairs) takeAtOnce(k repairKey, now time.Time) bool {
+	g, known := r.given.Get(k)
+	switch since := now.Sub(g.last); {
+	case !known || since > repairForget:
+		g.next = repairAgain
+	case since < g.next:
+		return false
+	default:
+		g.next = min(2*g.next, repairRarely)
+	}
+	g.last = now
+	r.given.Add(k, g)
+	return true
+}
+
+// afford tells whether records may be given now: who lacks them is not waited for.
+func (r *repairs) afford(puts []records.Put) bool {
+	size := moves(puts)
+	if !r.spare.AllowN(time.Now(), min(size, mendBurst)) {
+		return false
+	}
+	r.moved.Add(int64(size))
+	r.sent.Add(int64(size))
 	return true
 }
 
@@ -123,12 +179,11 @@ func moves(puts []records.Put) (size int) {
 	return size
 }
 
-// mend gives a member records and returns how many it took.
+// mend gives a member records, if there is room for it, and returns how many it took.
 func (n *Node) mend(ctx context.Context, m peer.ID, puts []records.Put) (taken int, err error) {
-	if err := n.repairs.await(ctx, puts); err != nil {
-		return 0, err
+	if !n.repairs.afford(puts) {
+		return 0, nil
 	}
-	n.repairs.sent.Add(int64(moves(puts)))
 	results, err := n.put(ctx, m, puts)
 	for _, r := range results {
 		if r.Err == nil {
