@@ -19,6 +19,9 @@ var (
 	ErrNotSource    = errors.New("not a timeline: want '#tag', a user (did:key:… or me), @ and a user for what mentions them, a post id, or + and a post id for its sequels")
 	ErrThread       = errors.New("a thread cannot be followed: follow its author or a hashtag, or watch it")
 	ErrManyFollowed = fmt.Errorf("%d sources are followed: unfollow one first", MaxFollowed)
+	ErrNoRegister   = errors.New("nothing stands in this register")
+	ErrNoAnswer     = errors.New("no member of its neighbourhood answers; try again")
+	ErrManyClaims   = fmt.Errorf("more than %d claim this name: only some of them are shown", MaxClaims)
 	ErrStopped      = errors.New("node has stopped")
 	ErrNoStore      = errors.New("no store here yet: start the node once with 'starling run'")
 	ErrLocked       = datastore.ErrLocked  // another node runs on the data directory

@@ -39,7 +39,9 @@ type Node struct {
 	copies *copies
 	hot    *hot
 	cache  *cache
+	others ServedStore // what others are answered from
 
+	history  *history
 	fetching *semaphore.Weighted // frames of readers under way
 	repairs  *repairs
 	healer   *healer
@@ -86,6 +88,7 @@ func (n *Node) assemble() (err error) {
 	if err = n.readFollowed(); err != nil {
 		return err
 	}
+	n.history = newHistory(n.store.Datastore(), n.door, c.Now, c.Log.With("part", "history"))
 	if n.host, err = newHost(c, n.relayCandidates); err != nil {
 		return err
 	}
@@ -97,8 +100,9 @@ func (n *Node) assemble() (err error) {
 		return fmt.Errorf("dht: %w", err)
 	}
 	n.holder = newHolder(n.store, n.offers, c.Now)
+	n.others = n.served()
 	n.server = exchange.NewServer(exchange.ServerConfig{
-		Host: n.host, Door: n.door, Store: n.served(), Holdings: n.reconciled(), Region: n.dht, Status: n.exchangeStatus,
+		Host: n.host, Door: n.door, Store: n.others, Holdings: n.reconciled(), Region: n.dht, Status: n.exchangeStatus,
 		SpareRate: spareRate(c.MendRate), HotReaders: c.HotReaders, Now: c.Now, Log: c.Log.With("part", "exchange"),
 	})
 	n.gossip, err = gossip.New(gossip.Config{
@@ -155,7 +159,8 @@ func (n *Node) newDHT() (*dht.DHT, error) {
 		Host: n.host, Network: c.Network, Datastore: n.store.Datastore(),
 		Bootstrap: bootstrap, Remembered: remembered, PrefixOf: n.client.PrefixOf,
 		Server: !c.Client, Addresses: dht.AllAddresses, Now: c.Now, Log: c.Log.With("part", "dht"),
-		IPGroups: c.ipGroups(),
+		IPGroups:  c.ipGroups(),
+		Registers: values{n}, Door: n.door,
 	})
 }
 

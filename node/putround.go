@@ -20,9 +20,10 @@ type tally struct {
 	below     int // say that it belongs below, and bear witness
 	bound     records.Position
 	displaced map[records.ID]*claim
-	lost      int   // did not answer, or said that the place is not theirs to hold
-	full      int   // have no room; they answer and are members
-	refused   error // the last refusal
+	lost      int               // did not answer, or said that the place is not theirs to hold
+	full      int               // have no room; they answer and are members
+	refused   error             // the last refusal
+	held      []*records.Record // what members say they hold already: this version or a newer one
 }
 
 func (t *tally) add(r exchange.Result) {
@@ -35,8 +36,13 @@ func (t *tally) add(r exchange.Result) {
 		return
 	}
 	switch r.Outcome.Status {
-	case records.Stored, records.Have:
+	case records.Stored:
 		t.stored++
+	case records.Have:
+		t.stored++
+		if h := r.Outcome.Held; h != nil {
+			t.held = append(t.held, h)
+		}
 	case records.Below:
 		t.below++
 		if t.bound == (records.Position{}) || r.Outcome.Bound.Compare(t.bound) > 0 {

@@ -27,10 +27,11 @@ type reading struct {
 	whole   map[peer.ID]bool // asked for records
 	full    map[peer.ID]records.Bucket
 	prints  map[peer.ID]records.Bucket
-	doubts  map[peer.ID]bool // asked for records because of their fingerprint, and waited for
-	err     error            // why there are no members
-	kept    bool             // we keep a copy: the whole place is asked about, and our copy is among what was shown
-	shown   bool             // our copy was whole once: members are only asked for fingerprints at first
+	doubts  map[peer.ID]bool     // asked for records because of their fingerprint, and waited for
+	err     error                // why there are no members
+	kept    bool                 // we keep a copy: the whole place is asked about, and our copy is among what was shown
+	shown   bool                 // our copy was whole once: members are only asked for fingerprints at first
+	heard   func(records.Bucket) // told of what each shows, as it comes; nil for nobody
 
 	underway, fullUnderway int
 	total, answered        int  // of members: who were asked, and who answered or will not
@@ -185,6 +186,9 @@ func (r *reading) take(q question, b *records.Bucket) {
 	case b == nil:
 	case q.full:
 		r.full[q.member] = *b
+		if r.heard != nil {
+			r.heard(*b)
+		}
 	default:
 		r.prints[q.member] = *b
 	}

@@ -40,8 +40,12 @@ type Status struct {
 	PlantedAt  time.Time // when one last did; zero for never
 	Healing    Healing
 	Mending    Mending
-	Heard      uint64        // posts that others announced and we heard by gossip
-	Uptime     time.Duration // since New
+
+	ValuesKept    uint64 // registers that others put through kad-dht and that are kept
+	ValuesRefused uint64 // and those that were refused
+
+	Heard  uint64        // posts that others announced and we heard by gossip
+	Uptime time.Duration // since New
 }
 
 // Kept are bytes of the store by whom they are kept for. The rest is the store's own.
@@ -98,6 +102,7 @@ func (n *Node) Status() Status {
 		Ready: n.isReady(), Peers: len(n.host.Network().Peers()),
 		Prefix: view.Prefix, Members: view.Members, Size: view.Size, Planted: view.Planted, PlantedAt: view.PlantedAt,
 		Records: stats.Records, StoreBytes: stats.Bytes, Quota: n.config.StoreQuota, Kept: keptOf(stats),
+		ValuesKept: view.ValuesKept, ValuesRefused: view.ValuesRefused,
 		Healing: n.healer.healing(), Mending: n.mending(), Heard: n.gossip.Stats().Delivered, Uptime: n.now().Sub(n.started),
 	}
 	s.Cached, s.CachedSize = n.cache.size()

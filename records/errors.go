@@ -1,6 +1,9 @@
 package records
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What [Open], [Fits] and the parsers refuse. Each says what the one who sent
 // the bytes did wrong; a relay may count it against that peer.
@@ -20,4 +23,15 @@ var (
 	ErrNotTag       = errors.New("not a hashtag: want 1 to 64 letters or digits") // a typing error
 	ErrNotPlace     = errors.New("not a place")                                   // malformed or not canonical
 	ErrNotNetwork   = errors.New("not a network name: want 1 to 32 of a-z, 0-9 and -")
+	ErrNotRegister  = errors.New("not a register: want /profile/z6Mk…, /identity/z6Mk… or /service/z6Mk…/NAME")
+)
+
+// Why one version does not replace another that is held, as [Refusal] tells. Each
+// is proved by the version that is held.
+var (
+	ErrTooOld     = errors.New("too old: a version of a later certificate epoch is held") // the device that signed was revoked
+	ErrHaveNewer  = errors.New("a newer version is held")                                 // read it, and write the one after it
+	ErrConflict   = errors.New("another version of the same revision is held")            // two writers, or one key in two hands
+	ErrExpired    = errors.New("the version has expired")                                 // it still holds its key: nothing older returns
+	ErrWrongOwner = fmt.Errorf("only its owner writes this: %w", ErrMisplaced)            // whoever signed is not the one that the place is of
 )

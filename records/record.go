@@ -90,12 +90,16 @@ func (r *Record) Wins(o *Record) bool {
 	return bytes.Compare(r.id[:], o.id[:]) > 0
 }
 
-// Fits tells whether r belongs to place p, of whatever level.
+// Fits tells whether r belongs to place p, of whatever level: [ErrMisplaced] if not,
+// and [ErrWrongOwner] where somebody else alone may write.
 func Fits(r *Record, p Place) error {
 	for _, root := range r.Roots() {
 		if root.kind == p.kind && root.base == p.base && root.At(p.Level(), r) == p {
 			return nil
 		}
+	}
+	if u, owned := p.owner(); owned && u != r.author {
+		return ErrWrongOwner
 	}
 	return ErrMisplaced
 }

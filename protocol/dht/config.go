@@ -42,6 +42,11 @@ type Config struct {
 
 	Datastore ds.Batching // handed to the library; nil: nothing is kept
 
+	// Registers and Door let any kad-dht client read and write registers, as values
+	// under their keys. Both or none.
+	Registers Registers
+	Door      *records.Door
+
 	// Server asks to stand in others' tables, to answer and to hold. A node whose
 	// id does not solve the network's puzzle is a client whatever it asks for.
 	Server bool
@@ -76,6 +81,8 @@ func (c Config) Validate() error {
 		return errors.New("dht: no host")
 	case c.Network.ID() == "":
 		return errors.New("dht: no network")
+	case (c.Registers == nil) != (c.Door == nil):
+		return errors.New("dht: registers and door go together")
 	case min(c.IPGroups.PerBucket, c.IPGroups.PerTable, c.IPGroups.PerPlace) < 0:
 		return fmt.Errorf("dht: limits of %d, %d and %d nodes per IP group: want 0 (none) or more",
 			c.IPGroups.PerBucket, c.IPGroups.PerTable, c.IPGroups.PerPlace)

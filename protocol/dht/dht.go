@@ -34,6 +34,7 @@ type DHT struct {
 	ended   chan struct{} // closed once Run has ended
 	changed chan struct{} // holds one when our neighbourhood changed and nobody has noticed yet
 	events  chan event    // what the upkeep should look into
+	values  valueCounts
 
 	newcomers chan peer.ID // whom the usher should see
 
@@ -68,6 +69,9 @@ type Status struct {
 
 	Planted   uint64    // places whose neighbourhood looked planted, once an hour each
 	PlantedAt time.Time // when one last did; zero for never
+
+	ValuesKept    uint64 // values that others put through kad-dht and that are kept
+	ValuesRefused uint64 // and those that were refused: not ours to hold, older, expired
 }
 
 // New makes a DHT that does nothing until Run.
@@ -156,13 +160,13 @@ func (d *DHT) start() (*wire, error) {
 		kad.Mode(mode),
 		kad.BucketSize(bucketSize(d.k)),
 		kad.DisableProviders(),
-		kad.DisableValues(),
 		kad.DisableAutoRefresh(),      // keep.go does it
 		kad.LookupCheckConcurrency(0), // nor does it add nodes to its table: usher.go does
 		kad.QueryFilter(func(_ any, p peer.AddrInfo) bool { return mayServe(p.ID) }),
 		kad.RoutingTableFilter(func(_ any, p peer.ID) bool { return mayServe(p) }),
 		kad.AddressFilter(d.cfg.Addresses),
 	}
+	opts = append(opts, valueOptions(d.cfg, &d.values)...)
 	if d.cfg.Datastore != nil {
 		opts = append(opts, kad.Datastore(d.cfg.Datastore))
 	}
@@ -280,6 +284,7 @@ func (d *DHT) Status() Status {
 	defer d.mu.Unlock()
 	s := Status{Server: d.server, Prefix: d.prefix, Members: len(d.neighbours), Size: d.size}
 	s.Planted, s.PlantedAt = d.lookout.seen()
+	s.ValuesKept, s.ValuesRefused = d.values.kept.Load(), d.values.refused.Load()
 	if d.server {
 		s.Members++
 	}

@@ -22,6 +22,10 @@
 // ([Believable]), and the size itself comes from lookups of random keys (size.go). An
 // alarm that nothing depends on tells of places that look planted (planted.go).
 //
+// Registers are values of kad-dht too: validator.go says what may stand under a key,
+// and values.go has the library keep it in the store of the node, so that what a stock
+// client puts is held, healed and expired like everything else.
+//
 // # Owns
 //
 // The library's instance and its stream handler, the routing table, the size

@@ -37,12 +37,14 @@ const (
 	Busy             Code = Code(pb.Code_CODE_BUSY)              // ask later, or another member
 	Full             Code = Code(pb.Code_CODE_FULL)              // ask another member
 	Internal         Code = Code(pb.Code_CODE_INTERNAL)          // the peer's own fault
+	WrongOwner       Code = Code(pb.Code_CODE_WRONG_OWNER)       // only somebody else may write there
 )
 
 var codeNames = [...]string{
 	Malformed: "malformed", WrongNetwork: "wrong network", BadSignature: "bad signature",
 	InsufficientWork: "insufficient work", FromTheFuture: "from the future", Misplaced: "misplaced",
 	NotAMember: "not a member", TooLarge: "too large", Busy: "busy", Full: "full", Internal: "internal",
+	WrongOwner: "wrong owner",
 }
 
 func (c Code) String() string {
@@ -77,6 +79,7 @@ func refuse(err error) *Refusal {
 		{records.ErrCertificate, BadSignature},
 		{records.ErrWork, InsufficientWork},
 		{records.ErrFuture, FromTheFuture},
+		{records.ErrWrongOwner, WrongOwner},
 		{records.ErrMisplaced, Misplaced},
 		{records.ErrTooLarge, TooLarge},
 		{ErrFull, Full},

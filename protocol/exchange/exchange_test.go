@@ -108,7 +108,8 @@ func TestPut_refusals(t *testing.T) {
 			{"good", records.Put{Place: month(good), Record: good}, 0},
 			{"of another network", records.Put{Place: month(foreign), Record: foreign}, exchange.WrongNetwork},
 			{"from the future", records.Put{Place: month(ahead), Record: ahead}, exchange.FromTheFuture},
-			{"at another's place", records.Put{Place: records.UserPlace(person(2).User()), Record: good}, exchange.Misplaced},
+			{"at another's place", records.Put{Place: records.UserPlace(person(2).User()), Record: good}, exchange.WrongOwner},
+			{"at a place of something else", records.Put{Place: records.TagPlace("elsewhere"), Record: good}, exchange.Misplaced},
 		} {
 			results, err := c.Put(t.Context(), w.id(1), []records.Put{p.put, {Place: month(good), Record: good}})
 			if err != nil {

@@ -96,6 +96,7 @@ const (
 	Code_CODE_BUSY              Code = 9  // try again later, or another member
 	Code_CODE_FULL              Code = 10 // no space for this
 	Code_CODE_INTERNAL          Code = 11 // the fault is the sender's own
+	Code_CODE_WRONG_OWNER       Code = 12 // only somebody else may write there
 )
 
 // Enum value maps for Code.
@@ -113,6 +114,7 @@ var (
 		9:  "CODE_BUSY",
 		10: "CODE_FULL",
 		11: "CODE_INTERNAL",
+		12: "CODE_WRONG_OWNER",
 	}
 	Code_value = map[string]int32{
 		"CODE_UNSPECIFIED":       0,
@@ -127,6 +129,7 @@ var (
 		"CODE_BUSY":              9,
 		"CODE_FULL":              10,
 		"CODE_INTERNAL":          11,
+		"CODE_WRONG_OWNER":       12,
 	}
 )
 
@@ -2023,7 +2026,7 @@ const file_protocol_pb_exchange_proto_rawDesc = "" +
 	"\x0eVERDICT_STORED\x10\x01\x12\x10\n" +
 	"\fVERDICT_HAVE\x10\x02\x12\x11\n" +
 	"\rVERDICT_BELOW\x10\x03\x12\x13\n" +
-	"\x0fVERDICT_REFUSED\x10\x04*\x86\x02\n" +
+	"\x0fVERDICT_REFUSED\x10\x04*\x9c\x02\n" +
 	"\x04Code\x12\x14\n" +
 	"\x10CODE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eCODE_MALFORMED\x10\x01\x12\x16\n" +
@@ -2037,7 +2040,8 @@ const file_protocol_pb_exchange_proto_rawDesc = "" +
 	"\tCODE_BUSY\x10\t\x12\r\n" +
 	"\tCODE_FULL\x10\n" +
 	"\x12\x11\n" +
-	"\rCODE_INTERNAL\x10\vB1Z/github.com/starling-social/starling/protocol/pbb\x06proto3"
+	"\rCODE_INTERNAL\x10\v\x12\x14\n" +
+	"\x10CODE_WRONG_OWNER\x10\fB1Z/github.com/starling-social/starling/protocol/pbb\x06proto3"
 
 var (
 	file_protocol_pb_exchange_proto_rawDescOnce sync.Once

@@ -706,6 +706,137 @@ func (x *RegisterHead) GetName() string {
 	return ""
 }
 
+// RegisterBody is what a version of a register holds. The door does not look
+// into it: whoever reads the register does.
+type RegisterBody struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Value         []byte                 `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	Replaces      []byte                 `protobuf:"bytes,2,opt,name=replaces,proto3" json:"replaces,omitempty"` // record id of the version that the author saw before, 32 bytes; absent in the first
+	Party         []byte                 `protobuf:"bytes,3,opt,name=party,proto3" json:"party,omitempty"`       // of a relation: the other side's key, 32 bytes
+	Consent       []byte                 `protobuf:"bytes,4,opt,name=consent,proto3" json:"consent,omitempty"`   // and its counter-signature, 64 bytes; absent while the other side has not agreed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegisterBody) Reset() {
+	*x = RegisterBody{}
+	mi := &file_records_pb_records_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegisterBody) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegisterBody) ProtoMessage() {}
+
+func (x *RegisterBody) ProtoReflect() protoreflect.Message {
+	mi := &file_records_pb_records_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegisterBody.ProtoReflect.Descriptor instead.
+func (*RegisterBody) Descriptor() ([]byte, []int) {
+	return file_records_pb_records_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RegisterBody) GetValue() []byte {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *RegisterBody) GetReplaces() []byte {
+	if x != nil {
+		return x.Replaces
+	}
+	return nil
+}
+
+func (x *RegisterBody) GetParty() []byte {
+	if x != nil {
+		return x.Party
+	}
+	return nil
+}
+
+func (x *RegisterBody) GetConsent() []byte {
+	if x != nil {
+		return x.Consent
+	}
+	return nil
+}
+
+// Profile is the value of the register profile.
+type Profile struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`   // at most 64 characters
+	About         string                 `protobuf:"bytes,2,opt,name=about,proto3" json:"about,omitempty"` // UTF-8, at most 1024 bytes
+	Links         []string               `protobuf:"bytes,3,rep,name=links,proto3" json:"links,omitempty"` // http or https, at most 8
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Profile) Reset() {
+	*x = Profile{}
+	mi := &file_records_pb_records_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Profile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Profile) ProtoMessage() {}
+
+func (x *Profile) ProtoReflect() protoreflect.Message {
+	mi := &file_records_pb_records_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Profile.ProtoReflect.Descriptor instead.
+func (*Profile) Descriptor() ([]byte, []int) {
+	return file_records_pb_records_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Profile) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Profile) GetAbout() string {
+	if x != nil {
+		return x.About
+	}
+	return ""
+}
+
+func (x *Profile) GetLinks() []string {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
 type NameHead struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Nickname      string                 `protobuf:"bytes,1,opt,name=nickname,proto3" json:"nickname,omitempty"`
@@ -715,7 +846,7 @@ type NameHead struct {
 
 func (x *NameHead) Reset() {
 	*x = NameHead{}
-	mi := &file_records_pb_records_proto_msgTypes[9]
+	mi := &file_records_pb_records_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -727,7 +858,7 @@ func (x *NameHead) String() string {
 func (*NameHead) ProtoMessage() {}
 
 func (x *NameHead) ProtoReflect() protoreflect.Message {
-	mi := &file_records_pb_records_proto_msgTypes[9]
+	mi := &file_records_pb_records_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -740,7 +871,7 @@ func (x *NameHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameHead.ProtoReflect.Descriptor instead.
 func (*NameHead) Descriptor() ([]byte, []int) {
-	return file_records_pb_records_proto_rawDescGZIP(), []int{9}
+	return file_records_pb_records_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *NameHead) GetNickname() string {
@@ -760,7 +891,7 @@ type GraphHead struct {
 
 func (x *GraphHead) Reset() {
 	*x = GraphHead{}
-	mi := &file_records_pb_records_proto_msgTypes[10]
+	mi := &file_records_pb_records_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -772,7 +903,7 @@ func (x *GraphHead) String() string {
 func (*GraphHead) ProtoMessage() {}
 
 func (x *GraphHead) ProtoReflect() protoreflect.Message {
-	mi := &file_records_pb_records_proto_msgTypes[10]
+	mi := &file_records_pb_records_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -785,7 +916,7 @@ func (x *GraphHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GraphHead.ProtoReflect.Descriptor instead.
 func (*GraphHead) Descriptor() ([]byte, []int) {
-	return file_records_pb_records_proto_rawDescGZIP(), []int{10}
+	return file_records_pb_records_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GraphHead) GetSoul() string {
@@ -812,7 +943,7 @@ type SealedHead struct {
 
 func (x *SealedHead) Reset() {
 	*x = SealedHead{}
-	mi := &file_records_pb_records_proto_msgTypes[11]
+	mi := &file_records_pb_records_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -824,7 +955,7 @@ func (x *SealedHead) String() string {
 func (*SealedHead) ProtoMessage() {}
 
 func (x *SealedHead) ProtoReflect() protoreflect.Message {
-	mi := &file_records_pb_records_proto_msgTypes[11]
+	mi := &file_records_pb_records_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -837,7 +968,7 @@ func (x *SealedHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SealedHead.ProtoReflect.Descriptor instead.
 func (*SealedHead) Descriptor() ([]byte, []int) {
-	return file_records_pb_records_proto_rawDescGZIP(), []int{11}
+	return file_records_pb_records_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SealedHead) GetSoul() string {
@@ -901,7 +1032,16 @@ const file_records_pb_records_proto_rawDesc = "" +
 	"FollowHead\x12\x1a\n" +
 	"\bfollowed\x18\x01 \x01(\fR\bfollowed\"\"\n" +
 	"\fRegisterHead\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"&\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"p\n" +
+	"\fRegisterBody\x12\x14\n" +
+	"\x05value\x18\x01 \x01(\fR\x05value\x12\x1a\n" +
+	"\breplaces\x18\x02 \x01(\fR\breplaces\x12\x14\n" +
+	"\x05party\x18\x03 \x01(\fR\x05party\x12\x18\n" +
+	"\aconsent\x18\x04 \x01(\fR\aconsent\"I\n" +
+	"\aProfile\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05about\x18\x02 \x01(\tR\x05about\x12\x14\n" +
+	"\x05links\x18\x03 \x03(\tR\x05links\"&\n" +
 	"\bNameHead\x12\x1a\n" +
 	"\bnickname\x18\x01 \x01(\tR\bnickname\"5\n" +
 	"\tGraphHead\x12\x12\n" +
@@ -935,7 +1075,7 @@ func file_records_pb_records_proto_rawDescGZIP() []byte {
 }
 
 var file_records_pb_records_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_records_pb_records_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_records_pb_records_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_records_pb_records_proto_goTypes = []any{
 	(Kind)(0),            // 0: starling.records.v1.Kind
 	(*Payload)(nil),      // 1: starling.records.v1.Payload
@@ -947,9 +1087,11 @@ var file_records_pb_records_proto_goTypes = []any{
 	(*ReactionHead)(nil), // 7: starling.records.v1.ReactionHead
 	(*FollowHead)(nil),   // 8: starling.records.v1.FollowHead
 	(*RegisterHead)(nil), // 9: starling.records.v1.RegisterHead
-	(*NameHead)(nil),     // 10: starling.records.v1.NameHead
-	(*GraphHead)(nil),    // 11: starling.records.v1.GraphHead
-	(*SealedHead)(nil),   // 12: starling.records.v1.SealedHead
+	(*RegisterBody)(nil), // 10: starling.records.v1.RegisterBody
+	(*Profile)(nil),      // 11: starling.records.v1.Profile
+	(*NameHead)(nil),     // 12: starling.records.v1.NameHead
+	(*GraphHead)(nil),    // 13: starling.records.v1.GraphHead
+	(*SealedHead)(nil),   // 14: starling.records.v1.SealedHead
 }
 var file_records_pb_records_proto_depIdxs = []int32{
 	0, // 0: starling.records.v1.Payload.kind:type_name -> starling.records.v1.Kind
@@ -982,7 +1124,7 @@ func file_records_pb_records_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_records_pb_records_proto_rawDesc), len(file_records_pb_records_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   12,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
