@@ -182,10 +182,9 @@ func decodeValue(b []byte) (key string, value []byte, err error) {
 			return "", nil, errEntry
 		}
 		b = b[n+m:]
-		switch num {
-		case valueKeyField:
+		if num == valueKeyField {
 			key = string(field)
-		case valueField:
+		} else if num == valueField {
 			value = field
 		}
 	}
