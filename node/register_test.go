@@ -161,13 +161,13 @@ func TestRegister_refusalsReachTheWriter(t *testing.T) {
 // a stranger who puts it again keeps it no longer.
 func TestRegister_noRollbackAfterExpiry(t *testing.T) {
 	simulate(t, nodetest.Config{Nodes: 8, Links: nodetest.LinksConfig{Seed: 64}}, func(ctx context.Context, net *nodetest.Network) {
-		s := joinStock(ctx, t, net, 100)
+		s := joinStock(ctx, t, net, simulation(t), 100)
 		defer s.close()
 		person := records.KeyFromSeed([32]byte{9})
 		id := records.RegisterID{User: person.User(), Name: records.Profile}
 		now := time.Now()
-		older := versionOf(t, person, now.Add(-time.Minute), "older", time.Time{})
-		last := versionOf(t, person, now, "last", now.Add(2*time.Minute))
+		older := versionOf(t, simulation(t), person, now.Add(-time.Minute), "older", time.Time{})
+		last := versionOf(t, simulation(t), person, now, "last", now.Add(2*time.Minute))
 		for _, r := range []*records.Record{older, last} {
 			if _, err := net.Nodes[2].StoreRegister(ctx, r); err != nil {
 				t.Fatal(err)

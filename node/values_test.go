@@ -27,14 +27,14 @@ import (
 // A stock is a host with the library's own DHT on it, as any libp2p program has one:
 // of ours it has the protocol prefix and the validator.
 type stock struct {
-	host host.Host
-	kad  *kad.IpfsDHT
+	host    host.Host
+	kad     *kad.IpfsDHT
+	network records.Network
 }
 
 // joinStock adds a stock client to a network, known to nobody.
-func joinStock(ctx context.Context, t *testing.T, net *nodetest.Network, number int) *stock {
+func joinStock(ctx context.Context, t *testing.T, net *nodetest.Network, network records.Network, number int) *stock {
 	t.Helper()
-	network := simulation(t)
 	key, _, err := crypto.GenerateEd25519Key(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func joinStock(ctx context.Context, t *testing.T, net *nodetest.Network, number 
 	}
 	for range 100 {
 		if lib.RoutingTable().Size() > 0 {
-			return &stock{h, lib}
+			return &stock{h, lib, network}
 		}
 		net.Pass(100 * time.Millisecond)
 	}
@@ -77,7 +77,7 @@ func (s *stock) close() {
 
 // ask sends one message of kad-dht's to a node and returns the answer.
 func (s *stock) ask(ctx context.Context, to peer.ID, message []byte) ([]byte, error) {
-	stream, err := s.host.NewStream(ctx, to, protocol.KadPrefix(mustSimulation())+"/kad/1.0.0")
+	stream, err := s.host.NewStream(ctx, to, protocol.KadPrefix(s.network)+"/kad/1.0.0")
 	if err != nil {
 		return nil, err
 	}
@@ -108,16 +108,8 @@ func putValue(key, inner string, value []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(m, 3, protowire.BytesType), record)
 }
 
-func mustSimulation() records.Network {
-	n, err := records.TestNetwork("simulation")
-	if err != nil {
-		panic(err) // the name is a constant
-	}
-	return n
-}
-
 // versionOf seals a version of a person's profile.
-func versionOf(t *testing.T, key records.Key, at time.Time, value string, expires time.Time) *records.Record {
+func versionOf(t *testing.T, network records.Network, key records.Key, at time.Time, value string, expires time.Time) *records.Record {
 	t.Helper()
 	d := records.Draft{
 		Head: records.RegisterHead{Name: records.Profile}, Created: records.MillisOf(at), Rev: records.RevAt(records.MillisOf(at)),
@@ -126,7 +118,7 @@ func versionOf(t *testing.T, key records.Key, at time.Time, value string, expire
 	if !expires.IsZero() {
 		d.Expires = records.MillisOf(expires)
 	}
-	r, err := records.Seal(t.Context(), mustSimulation(), records.AuthorSigner(key), d)
+	r, err := records.Seal(t.Context(), network, records.AuthorSigner(key), d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +130,7 @@ func versionOf(t *testing.T, key records.Key, at time.Time, value string, expire
 // held by all members, and replaced through the exchange.
 func TestValues_stockClientReadsAndWrites(t *testing.T) {
 	simulate(t, nodetest.Config{Nodes: 12, Links: nodetest.LinksConfig{Seed: 71}}, func(ctx context.Context, net *nodetest.Network) {
-		s := joinStock(ctx, t, net, 100)
+		s := joinStock(ctx, t, net, simulation(t), 100)
 		defer s.close()
 		owner := net.Nodes[3]
 		id := service(owner, "stock")
@@ -154,7 +146,7 @@ func TestValues_stockClientReadsAndWrites(t *testing.T) {
 		mine := records.RegisterID{User: person.User(), Name: records.Profile}
 		now := time.Now()
 		for i, want := range []string{"by kad-dht", "and again"} {
-			v := versionOf(t, person, now.Add(time.Duration(i)*time.Millisecond), want, time.Time{})
+			v := versionOf(t, simulation(t), person, now.Add(time.Duration(i)*time.Millisecond), want, time.Time{})
 			if err := s.kad.PutValue(ctx, mine.Key(), v.Bytes()); err != nil {
 				t.Fatal(err)
 			}
@@ -169,11 +161,11 @@ func TestValues_stockClientReadsAndWrites(t *testing.T) {
 				t.Errorf("node %d holds %d versions, %v", x.Index, n, err)
 			}
 		}
-		last := versionOf(t, person, now.Add(time.Second), "by exchange", time.Time{})
+		last := versionOf(t, simulation(t), person, now.Add(time.Second), "by exchange", time.Time{})
 		if _, err := net.Nodes[5].StoreRegister(ctx, last); err != nil {
 			t.Fatal(err)
 		}
-		fresh := joinStock(ctx, t, net, 101)
+		fresh := joinStock(ctx, t, net, simulation(t), 101)
 		defer fresh.close()
 		if got, err := fresh.kad.GetValue(ctx, mine.Key()); err != nil || string(got) != string(last.Bytes()) {
 			t.Errorf("a stock client that knew nothing reads %x, %v", got, err)
@@ -184,16 +176,16 @@ func TestValues_stockClientReadsAndWrites(t *testing.T) {
 // A put that is refused gets no answer on kad-dht's wire, and changes nothing.
 func TestValues_refusalsAreNoEchoes(t *testing.T) {
 	simulate(t, nodetest.Config{Nodes: 6, Links: nodetest.LinksConfig{Seed: 72}}, func(ctx context.Context, net *nodetest.Network) {
-		s := joinStock(ctx, t, net, 100)
+		s := joinStock(ctx, t, net, simulation(t), 100)
 		defer s.close()
 		person, stranger := records.KeyFromSeed([32]byte{9}), records.KeyFromSeed([32]byte{8})
 		id := records.RegisterID{User: person.User(), Name: records.Profile}
 		now := time.Now()
-		stands := versionOf(t, person, now, "stands", now.Add(time.Hour))
+		stands := versionOf(t, simulation(t), person, now, "stands", now.Add(time.Hour))
 		if _, err := net.Nodes[1].StoreRegister(ctx, stands); err != nil {
 			t.Fatal(err)
 		}
-		older := versionOf(t, person, now.Add(-time.Minute), "older", time.Time{})
+		older := versionOf(t, simulation(t), person, now.Add(-time.Minute), "older", time.Time{})
 		of := func(b []byte, i int) []byte {
 			out := append([]byte{}, b...)
 			out[i] ^= 1
@@ -215,8 +207,8 @@ func TestValues_refusalsAreNoEchoes(t *testing.T) {
 			"nothing":              putValue(id.Key(), id.Key(), nil),
 			"another namespace":    putValue("/name/ada", "/name/ada", stands.Bytes()),
 			"too large":            putValue(id.Key(), id.Key(), make([]byte, records.MaxRecord+1)),
-			"from the future":      putValue(id.Key(), id.Key(), versionOf(t, person, now.Add(time.Hour), "ahead", time.Time{}).Bytes()),
-			"expired and superior": putValue(theirs.Key(), theirs.Key(), versionOf(t, stranger, now.Add(-time.Hour), "late", now.Add(-time.Minute)).Bytes()),
+			"from the future":      putValue(id.Key(), id.Key(), versionOf(t, simulation(t), person, now.Add(time.Hour), "ahead", time.Time{}).Bytes()),
+			"expired and superior": putValue(theirs.Key(), theirs.Key(), versionOf(t, simulation(t), stranger, now.Add(-time.Hour), "late", now.Add(-time.Minute)).Bytes()),
 		} {
 			if answer, err := s.ask(ctx, to, m); err == nil {
 				t.Errorf("%s: answered %x", name, answer)
@@ -234,16 +226,20 @@ func TestValues_refusalsAreNoEchoes(t *testing.T) {
 // Nodes far from a key neither hold it nor say that there is nothing: whoever asks
 // them is led to those who do.
 func TestValues_farStoresRefused(t *testing.T) {
-	// In neighbourhoods of 4, some nodes are two bits away from any key.
-	simulate(t, nodetest.Config{Nodes: 20, Links: nodetest.LinksConfig{Seed: 73}}, func(ctx context.Context, net *nodetest.Network) {
-		s := joinStock(ctx, t, net, 100)
+	// In neighbourhoods of 2 some nodes are two bits away from any key, however ids fall.
+	network, err := records.NewNetwork("sparse", records.Params{Neighbourhood: 2, Capacity: 64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	simulate(t, nodetest.Config{Nodes: 20, Network: network, Links: nodetest.LinksConfig{Seed: 73}}, func(ctx context.Context, net *nodetest.Network) {
+		s := joinStock(ctx, t, net, network, 100)
 		defer s.close()
 		now := time.Now()
 		far, near := 0, 0
 		for i := range 3 {
 			person := records.KeyFromSeed([32]byte{byte(i), 5})
 			id := records.RegisterID{User: person.User(), Name: records.Profile}
-			v := versionOf(t, person, now, "x", time.Time{})
+			v := versionOf(t, network, person, now, "x", time.Time{})
 			for _, x := range net.Nodes {
 				err := s.put(ctx, x.PeerID(), id.Key(), v.Bytes())
 				held, storeErr := x.Stored(id.Place())

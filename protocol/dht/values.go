@@ -184,7 +184,8 @@ func decodeValue(b []byte) (key string, value []byte, err error) {
 		b = b[n+m:]
 		if num == valueKeyField {
 			key = string(field)
-		} else if num == valueField {
+		}
+		if num == valueField {
 			value = field
 		}
 	}
