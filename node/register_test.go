@@ -215,6 +215,7 @@ func TestRegister_firstVersionAtOnce(t *testing.T) {
 		owner, reader := net.Nodes[0], net.Nodes[1]
 		id := service(owner, "quick")
 		putRegister(ctx, t, owner, id.Name, node.RegisterDraft{Value: []byte("here")})
+		value(ctx, t, reader, id) // knows the members then
 		net.Links.Pause(4)
 		net.Links.Pause(5)
 		began := time.Now()
