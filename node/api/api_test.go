@@ -47,6 +47,7 @@ type fake struct {
 	followed []node.Followed
 	watcher  chan node.Event // what Watch yields
 	watched  chan struct{}   // closed when a Watch ended
+	ended    sync.Once
 }
 
 func newFake(t *testing.T) *fake {
@@ -165,7 +166,7 @@ func (f *fake) Timeline(_ context.Context, _ node.Source, rng node.Range) iter.S
 
 func (f *fake) Watch(ctx context.Context, _ []node.Source, limit int) iter.Seq2[node.Event, error] {
 	return func(yield func(node.Event, error) bool) {
-		defer close(f.watched)
+		defer f.ended.Do(func() { close(f.watched) })
 		for n := 0; limit == 0 || n < limit; n++ {
 			select {
 			case e := <-f.watcher:
@@ -267,10 +268,10 @@ func readAnswer(t *testing.T, r io.Reader) answer {
 	if err != nil {
 		t.Fatalf("no answer: %v", err)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.Header.Get("Content-Type") == "text/event-stream" { // has no end
+	if resp.Header.Get("Content-Type") == "text/event-stream" { // has no end, for which Close would wait
 		return answer{resp.StatusCode, resp.Header, ""}
 	}
+	defer func() { _ = resp.Body.Close() }()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Fatal(err)
