@@ -7,7 +7,7 @@ import (
 )
 
 // Churn is how nodes come and go. For each that leaves another comes, so that the
-// network stays as large as it is.
+// network stays as large as it is, unless it dwindles.
 type Churn struct {
 	// HalfLife is how long half of the nodes stay. It is what a node stays from any
 	// moment on, however long it has: nobody can be relied on.
@@ -16,6 +16,9 @@ type Churn struct {
 	// 0: all are new and have nothing. Those stay as the sessions of IPFS nodes do: one
 	// in ten for good, half of the rest two hours, four fifths eight.
 	Returning float64
+	// Dwindling is that nobody comes for those who leave. Who joins takes what he is to
+	// hold before he answers, which repairs as much as healing does.
+	Dwindling bool
 }
 
 // Begin has nodes come and go from now on.
@@ -61,6 +64,10 @@ func (w *World) session(c Churn) (d time.Duration, leaves bool) {
 
 func (w *World) leave(n *node, p *pool) {
 	w.goDown(n)
+	if p.Dwindling {
+		w.forget(n)
+		return
+	}
 	next := w.newcomer(n, p)
 	w.comeUp(next, func() { w.stay(next, p) })
 }
