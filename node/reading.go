@@ -20,18 +20,19 @@ const (
 
 // reading is one place being read.
 type reading struct {
-	query   records.Query // as members are asked
-	members []peer.ID     // in the order in which they are asked
-	copies  []peer.ID     // who keep copies of a hot place: asked for records in members' stead
-	asked   map[peer.ID]bool
-	whole   map[peer.ID]bool // asked for records
-	full    map[peer.ID]records.Bucket
-	prints  map[peer.ID]records.Bucket
-	doubts  map[peer.ID]bool     // asked for records because of their fingerprint, and waited for
-	err     error                // why there are no members
-	kept    bool                 // we keep a copy: the whole place is asked about, and our copy is among what was shown
-	shown   bool                 // our copy was whole once: members are only asked for fingerprints at first
-	heard   func(records.Bucket) // told of what each shows, as it comes; nil for nobody
+	query     records.Query // as members are asked
+	members   []peer.ID     // in the order in which they are asked
+	copies    []peer.ID     // who keep copies of a hot place: asked for records in members' stead
+	asked     map[peer.ID]bool
+	whole     map[peer.ID]bool // asked for records
+	full      map[peer.ID]records.Bucket
+	prints    map[peer.ID]records.Bucket
+	doubts    map[peer.ID]bool     // asked for records because of their fingerprint, and waited for
+	err       error                // why there are no members
+	kept      bool                 // we keep a copy: the whole place is asked about, and our copy is among what was shown
+	everybody bool                 // all members are asked, and waited for
+	shown     bool                 // our copy was whole once: members are only asked for fingerprints at first
+	heard     func(records.Bucket) // told of what each shows, as it comes; nil for nobody
 
 	underway, fullUnderway int
 	total, answered        int  // of members: who were asked, and who answered or will not
@@ -72,7 +73,7 @@ func (r *reading) first() (out []question) {
 		}
 	}
 	for _, m := range r.members {
-		if len(r.asked) == readFull+readPrint {
+		if len(r.asked) >= readFull+readPrint && !r.everybody {
 			break
 		}
 		if !r.asked[m] {
@@ -202,7 +203,7 @@ func (r *reading) without(p peer.ID) {
 // enough tells whether waiting longer is unlikely to show more: somebody gave
 // records, most of those asked answered, and nobody holds anything else.
 func (r *reading) enough() bool {
-	return r.underway == 0 ||
+	return r.underway == 0 || !r.everybody &&
 		(len(r.full) > 0 && r.told() > 0 && (2*r.answered > r.total || r.anybody) && len(r.doubts)+len(r.differing()) == 0)
 }
 

@@ -242,3 +242,29 @@ func somePosts(t *testing.T, n records.Network, count int) (out []*records.Recor
 	}
 	return out
 }
+
+// Whoever lets go of a place asks all of its members, however many, and waits for
+// each: a majority of few would let too many go.
+func TestReading_everybody(t *testing.T) {
+	var members []peer.ID
+	for i := range 4*readPrint + 1 {
+		members = append(members, peer.ID(fmt.Sprint("member ", i)))
+	}
+	query := records.Query{Place: records.TagPlace("sky"), Before: records.Newest, Limit: 64}
+	r := newReading(query, members, nil)
+	r.everybody = true
+	r.holding("ourselves", records.Bucket{Place: query.Place}, false)
+	asked := r.first()
+	if len(asked) != len(members) {
+		t.Fatalf("%d of %d members are asked", len(asked), len(members))
+	}
+	for i, q := range asked {
+		if r.enough() {
+			t.Fatalf("%d of %d answers are enough", i, len(asked))
+		}
+		r.take(q, &records.Bucket{Place: query.Place})
+	}
+	if !r.enough() {
+		t.Error("all answers are not enough")
+	}
+}

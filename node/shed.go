@@ -68,22 +68,7 @@ func (n *Node) handOver(ctx context.Context, places []records.Place) bool {
 	if len(places) == 0 {
 		return true
 	}
-	queries := make([]records.Query, len(places))
-	for i, p := range places {
-		queries[i] = records.Query{Place: p, Before: records.Newest, Limit: n.config.Network.Capacity(p)}
-	}
-	readings := n.readings(ctx, queries)
-	own := make([]records.Bucket, len(places))
-	for i, r := range readings {
-		b, err := n.store.Bucket(queries[i])
-		if err != nil || slices.Contains(r.members, n.host.ID()) {
-			r.members = nil // damaged, or ours after all
-			continue
-		}
-		own[i] = b
-		r.holding(n.host.ID(), b, false)
-	}
-	n.ask(ctx, readings)
+	readings, own := n.confront(ctx, places)
 	var held []records.Place
 	for i, r := range readings {
 		if n.heldThere(r, own[i]) {
@@ -101,6 +86,28 @@ func (n *Node) handOver(ctx context.Context, places []records.Place) bool {
 		n.log.Info("handed over", "places", len(held))
 	}
 	return len(held) == len(places)
+}
+
+// confront asks all members of places whether they hold what we do. One that we are a
+// member of after all, or that is damaged here, has no members to ask.
+func (n *Node) confront(ctx context.Context, places []records.Place) ([]*reading, []records.Bucket) {
+	queries := make([]records.Query, len(places))
+	for i, p := range places {
+		queries[i] = records.Query{Place: p, Before: records.Newest, Limit: n.config.Network.Capacity(p)}
+	}
+	readings, own := n.readings(ctx, queries), make([]records.Bucket, len(places))
+	for i, r := range readings {
+		b, err := n.store.Bucket(queries[i])
+		if err != nil || slices.Contains(r.members, n.host.ID()) {
+			r.members = nil
+			continue
+		}
+		own[i] = b
+		r.everybody = true
+		r.holding(n.host.ID(), b, false)
+	}
+	n.ask(ctx, readings)
+	return readings, own
 }
 
 // heldThere tells whether a majority of the members of a place, and no fewer than
