@@ -30,7 +30,7 @@ func (hollow) Standing(records.ItemKey, []records.Coordinate) ([]records.Put, er
 func TestGive_bounded(t *testing.T) {
 	const most = 1024
 	network := shallow(t, 4, 64)
-	simulate(t, nodetest.Config{Nodes: 2, Network: network, Links: nodetest.LinksConfig{Seed: 43}, Tune: healing(20 * time.Minute)}, func(ctx context.Context, net *nodetest.Network) {
+	simulate(t, nodetest.Config{Nodes: 2, Network: network, Links: nodetest.LinksConfig{Seed: 43}, Tune: healing(5 * time.Minute)}, func(ctx context.Context, net *nodetest.Network) {
 		net.Plant(ctx, library(t, network, 900))
 		giver := net.Nodes[0]
 		if n := giver.Entries(); n < 3*most/2 {
