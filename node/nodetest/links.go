@@ -26,8 +26,19 @@ type LinksConfig struct {
 	// A stream carries at most Window per round trip.
 	Window int
 
+	// Watch is told of every segment as it is sent; nil for nobody. It is called at any time and from any goroutine,
+	// and may not use the Links.
+	Watch func(Crossing)
+
 	// Subnet is the /16 network a node is in. Nodes with equal numbers share one. Default: each node has its own.
 	Subnet func(node int) int
+}
+
+// Crossing is a segment on its way from one node to another.
+type Crossing struct {
+	Sent, Arrives time.Duration // since the links were made; it arrives no earlier than those sent before it
+	From, To      int
+	Bytes         int // of stream data
 }
 
 func (c LinksConfig) withDefaults() LinksConfig {
