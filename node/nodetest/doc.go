@@ -18,6 +18,9 @@
 // instead of its store, one file for each way to deceive. [Network.Third] picks so many that of the members of every place
 // about a third lie.
 //
+// A [Scenario] is a story about such a network, told in commands and what they print: see testdata/scenarios.
+// An [Adversary] is a part that a node plays in it. Each node has a [Clock] and a disk of its own.
+//
 // # Owns
 //
 // The delivery of bytes between nodes, their addresses, every fault of a link or a node, and the counters of what
