@@ -21,8 +21,9 @@ type Simulation struct {
 	cleanups []func()
 }
 
-// lookOut is how often, in virtual time, a simulation looks whether it should end.
-const lookOut = 50 * time.Millisecond
+// lookOut is how often, in virtual time, a simulation looks whether it should end: a
+// virtual month is two million looks, which is some seconds.
+const lookOut = time.Second
 
 // Simulate calls run in virtual time: timers go off as soon as nothing is left to
 // do, and no time passes while anything is. What run starts has to end before it
