@@ -37,7 +37,7 @@ func (h *home) check(readOnly bool) error {
 		return fmt.Errorf("%w: format %d of the database, this version knows up to %d", ErrNewer, format, pebble.FormatNewest)
 	}
 	if manifest := marked(names, manifestMarker); manifest != "" {
-		return h.checkManifest(manifest)
+		return errors.Join(h.checkManifest(manifest), h.checkLogs(names))
 	}
 	for _, name := range names {
 		if kindOf(name) != fileVital {

@@ -191,3 +191,47 @@ func TestOpen_madeAnewOfAnotherNetwork(t *testing.T) {
 	}
 	closing(t, openAt(t, "store", mem))
 }
+
+// A bit flipped anywhere in a log of several blocks, save in what was written last, is
+// noticed: what follows it was written, and is not taken for never written.
+func TestOpen_flippedLog(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	s := closing(t, openAt(t, "store", mem))
+	w := newWriter(t, network(t))
+	var rs []*records.Record
+	for i := range 60 {
+		rs = append(rs, w.post(author(1), epoch+records.Millis(i)*60_000, strings.Repeat("so that there are blocks ", 100)))
+		mergeAll(t, s, putsAt(levelHour, rs[i]))
+	}
+	if err := s.Datastore().Put(bg, dsKey, []byte("last")); err != nil {
+		t.Fatal(err)
+	}
+	mem = clone(mem)
+	names, err := mem.List("store")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(names)
+	logs := slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, ".log") })
+	noticed := 0
+	for tenth := range int64(10) {
+		damaged := clone(mem)
+		flip(t, damaged, "store/"+logs[len(logs)-1], func(size int64) int64 { return size * tenth / 10 })
+		s := openAt(t, "store", damaged)
+		select {
+		case <-s.Harmed():
+			noticed++
+		default:
+			wantRecords(t, s, rs)
+		}
+		if err := datastore.Audit(s); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if noticed < 8 {
+		t.Fatalf("%d of 10 noticed: the test shows little", noticed)
+	}
+}

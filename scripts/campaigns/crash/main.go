@@ -1,8 +1,9 @@
-// Command crash kills the store again and again and looks for what it had acknowledged.
+// Command crash kills the store, takes its power, damages and fills its disk, and looks for what it had acknowledged.
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,7 +22,10 @@ const (
 func main() {
 	dir := os.Getenv(envDir)
 	if dir == "" {
-		campaign.Main("crash", run)
+		var only string
+		campaign.Main("crash", func(ctx context.Context, c *campaign.Campaign) error { return run(ctx, c, only) }, func(f *flag.FlagSet) {
+			f.StringVar(&only, "only", "", "one part: kill, power, flip, full or sync")
+		})
 		return
 	}
 	cycle, err := strconv.Atoi(os.Getenv(envCycle))
@@ -32,7 +36,29 @@ func main() {
 	os.Exit(1)
 }
 
-func run(ctx context.Context, c *campaign.Campaign) error {
+func run(ctx context.Context, c *campaign.Campaign, only string) error {
+	parts := []struct {
+		name string
+		run  campaign.Run
+	}{{"kill", kill}, {"power", power}, {"flip", flips}, {"full", full}, {"sync", syncs}}
+	known := only == ""
+	for _, p := range parts {
+		if only != "" && only != p.name {
+			continue
+		}
+		known = true
+		if err := p.run(ctx, c); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	if !known {
+		return fmt.Errorf("there is no part %q", only)
+	}
+	return nil
+}
+
+// kill kills a process that writes, again and again on one store.
+func kill(ctx context.Context, c *campaign.Campaign) error {
 	dir, err := os.MkdirTemp("", "starling-crash-")
 	if err != nil {
 		return err
@@ -54,8 +80,8 @@ func run(ctx context.Context, c *campaign.Campaign) error {
 }
 
 func cycles(ctx context.Context, c *campaign.Campaign, trial *crash.Trial) error {
-	n, acknowledged, lost := c.Size(200, 20), 0, 0
-	c.Table("cycle", "acknowledged", "checked", "lost")
+	n, acknowledged, lost, returned := c.Size(500, 15), 0, 0, 0
+	c.Table("cycle", "acknowledged", "checked", "lost", "returned")
 	for cycle := range n {
 		r, err := trial.Cycle(ctx)
 		if err != nil {
@@ -63,12 +89,14 @@ func cycles(ctx context.Context, c *campaign.Campaign, trial *crash.Trial) error
 		}
 		acknowledged += r.Acknowledged
 		lost += r.Lost
-		if (cycle+1)%20 == 0 || r.Lost > 0 {
-			c.Row(cycle+1, acknowledged, r.Checked, lost)
+		returned += r.Returned
+		if (cycle+1)%50 == 0 || r.Lost > 0 {
+			c.Row(cycle+1, acknowledged, r.Checked, lost, returned)
 		}
 	}
-	c.Figure("cycles", n)
-	c.Figure("acknowledged", acknowledged)
-	c.AtMost("lost", float64(lost), 0)
+	c.Figure("kill_cycles", n)
+	c.Figure("kill_acknowledged", acknowledged)
+	c.AtMost("kill_lost", float64(lost), 0)
+	c.AtMost("kill_dropped_returned", float64(returned), 0)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"strconv"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -31,7 +32,7 @@ func Child(ctx context.Context, dir string, cycle int, out io.Writer) error {
 	lines := &lineWriter{out: out}
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range callers {
-		w := &author{store: s, network: n, lines: lines, key: records.KeyFromSeed([32]byte{0: byte(i), 1: byte(cycle), 2: byte(cycle >> 8), 3: 1})}
+		w := &author{store: s, network: n, lines: lines, name: fmt.Sprintf("cycle%dauthor%dpost", cycle, i), key: records.KeyFromSeed([32]byte{0: byte(i), 1: byte(cycle), 2: byte(cycle >> 8), 3: 1})}
 		g.Go(func() error { return w.run(ctx) })
 	}
 	return g.Wait()
@@ -49,11 +50,14 @@ func (l *lineWriter) Write(line []byte) (int, error) {
 	return l.out.Write(line)
 }
 
-// An author posts, edits every third post and deletes every ninth.
+// An author posts, edits every third post and deletes every ninth. Every fifth is also
+// put to the hour, day and week of a hashtag of its own, as healing does, and dropped
+// there again every second time.
 type author struct {
 	store   *datastore.Store
 	network records.Network
 	lines   io.Writer
+	name    string // unlike any other's, of any cycle
 	key     records.Key
 }
 
@@ -68,11 +72,18 @@ func (a *author) run(ctx context.Context) error {
 	for i := 0; ; i++ {
 		var salt [8]byte
 		binary.BigEndian.PutUint64(salt[:], uint64(i))
-		d, err := records.NewPost(firstPost+interval*records.Millis(i), salt, records.PostHead{}, records.PostBody{Text: fmt.Sprint("post ", i)})
+		var head records.PostHead
+		if i%5 == 0 {
+			head.Tags = []records.Tag{records.Tag(a.name + strconv.Itoa(i))}
+		}
+		d, err := records.NewPost(firstPost+interval*records.Millis(i), salt, head, records.PostBody{Text: fmt.Sprint("post ", i)})
 		if err != nil {
 			return err
 		}
 		r, err := a.merge(ctx, d)
+		if err == nil && i%5 == 0 {
+			err = a.heal(ctx, r, head.Tags[0], i%10 == 0)
+		}
 		if err == nil && i%3 == 0 {
 			if d, err = records.EditPost(r, r.Rev().Millis()+1, records.PostBody{Text: "edited"}); err == nil {
 				r, err = a.merge(ctx, d)
@@ -102,4 +113,27 @@ func (a *author) merge(ctx context.Context, d records.Draft) (*records.Record, e
 		return nil, fmt.Errorf("put to %s is %s, want it stored", p.Place, out[0].Status)
 	}
 	return r, tell(a.lines, p)
+}
+
+// heal puts a record to several places of its hashtag at once, and drops it there.
+func (a *author) heal(ctx context.Context, r *records.Record, t records.Tag, drop bool) error {
+	tag := records.TagPlace(t)
+	var puts []records.Put
+	var places []records.Place
+	for level := levelHour - 2; level <= levelHour; level++ {
+		puts = append(puts, records.Put{Place: tag.At(level, r), Record: r})
+		places = append(places, tag.At(level, r))
+	}
+	if _, err := a.store.MergeAs(ctx, datastore.Cached, puts); err != nil || !drop {
+		return err
+	}
+	if err := a.store.Drop(ctx, places); err != nil {
+		return err
+	}
+	for _, p := range places {
+		if _, err := fmt.Fprintf(a.lines, "dropped %x.\n", p.Bytes()); err != nil {
+			return err
+		}
+	}
+	return nil
 }

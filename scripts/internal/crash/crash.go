@@ -40,6 +40,7 @@ type Trial struct {
 	random       *rand.Rand
 	cycles       int
 	acknowledged map[records.ItemKey]acknowledgement
+	dropped      map[records.Place]bool
 }
 
 // An acknowledgement is what the child was told is on disk.
@@ -54,6 +55,7 @@ type Report struct {
 	Acknowledged int // by the child that was killed
 	Checked      int // acknowledged since the first cycle, all of them looked for
 	Lost         int // of these, missing, unreadable or older than acknowledged
+	Returned     int // places where something is again though it was dropped
 }
 
 // New is a trial in an empty directory. The command runs [Child] there with the
@@ -63,7 +65,7 @@ func New(dir string, random *rand.Rand, command func(ctx context.Context, cycle 
 	if err != nil {
 		return nil, err
 	}
-	return &Trial{dir: dir, network: n, command: command, random: random, acknowledged: map[records.ItemKey]acknowledgement{}}, nil
+	return &Trial{dir: dir, network: n, command: command, random: random, acknowledged: map[records.ItemKey]acknowledgement{}, dropped: map[records.Place]bool{}}, nil
 }
 
 // Cycle runs a child, kills it and looks at what it left.
@@ -73,11 +75,11 @@ func (t *Trial) Cycle(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("cycle %d: %w", t.cycles, err)
 	}
-	lost, err := t.check()
+	lost, returned, err := t.check()
 	if err != nil {
 		return Report{}, fmt.Errorf("cycle %d, after the kill: %w", t.cycles, err)
 	}
-	return Report{Acknowledged: n, Checked: len(t.acknowledged), Lost: lost}, nil
+	return Report{Acknowledged: n, Checked: len(t.acknowledged), Lost: lost, Returned: returned}, nil
 }
 
 // killOne runs a child until it has acknowledged so many, kills it and hears it
@@ -112,17 +114,17 @@ func (t *Trial) killOne(ctx context.Context, after int) (heard int, err error) {
 }
 
 // check opens the store as a node would and looks for everything.
-func (t *Trial) check() (lost int, err error) {
+func (t *Trial) check() (lost, returned int, err error) {
 	s, err := datastore.Open(datastore.Config{Dir: t.dir, Network: t.network})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	buckets := map[records.Place]map[records.ID]bool{}
 	for key, a := range t.acknowledged {
 		if buckets[a.place] == nil {
 			if buckets[a.place], err = bucket(s, a.place); err != nil {
-				return 0, err
+				return 0, 0, err
 			}
 		}
 		r, err := s.Record(key)
@@ -130,7 +132,16 @@ func (t *Trial) check() (lost int, err error) {
 			lost++
 		}
 	}
-	return lost, agrees(s)
+	for p := range t.dropped {
+		there, err := bucket(s, p)
+		if err != nil {
+			return 0, 0, err
+		}
+		if len(there) > 0 {
+			returned++
+		}
+	}
+	return lost, returned, agrees(s)
 }
 
 // bucket is what can be read of a place.
@@ -168,6 +179,9 @@ func agrees(s *datastore.Store) error {
 
 // hear takes in one line of a child.
 func (t *Trial) hear(line string) error {
+	if place, ok := strings.CutPrefix(line, "dropped "); ok {
+		return t.hearDropped(place)
+	}
 	var key, id, place []byte
 	var rev uint64
 	if _, err := fmt.Sscanf(line, "%x %x %d %x.", &key, &id, &rev, &place); err != nil || len(key) != 32 || len(id) != 32 || !strings.HasSuffix(line, ".") {
@@ -182,6 +196,18 @@ func (t *Trial) hear(line string) error {
 		t.acknowledged[records.ItemKey(key)] = a
 	}
 	return nil
+}
+
+func (t *Trial) hearDropped(line string) error {
+	var place []byte
+	if _, err := fmt.Sscanf(line, "%x.", &place); err != nil || !strings.HasSuffix(line, ".") {
+		return fmt.Errorf("dropped %q: %w", line, err)
+	}
+	p, err := records.ParsePlace(place)
+	if err == nil {
+		t.dropped[p] = true
+	}
+	return err
 }
 
 func tell(out io.Writer, p records.Put) error {
