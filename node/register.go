@@ -229,3 +229,15 @@ func only(b records.Bucket) *records.Record {
 	}
 	return b.Records[0]
 }
+
+// Consent is our counter-signature to a relation in somebody's register, see
+// [records.Consent].
+func (n *Node) Consent(id records.RegisterID, value []byte) [64]byte {
+	return records.Consent(n.config.Network, n.config.Person, id, value)
+}
+
+// Confirmed tells whether the other side of the relation in a register agreed to it.
+func (n *Node) Confirmed(r *records.Record) bool {
+	id, body, err := r.Register()
+	return err == nil && body.Confirmed(n.config.Network, id)
+}

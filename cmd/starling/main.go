@@ -107,6 +107,7 @@ Exit status: 0 done, 1 failed or missing, 2 usage, 3 no node running,
 	root.AddCommand(
 		newRun(a), newID(a), newPost(a), newEdit(a), newDelete(a), newTimeline(a), newWatch(a),
 		newFollow(a), newUnfollow(a), newFollowing(a),
+		newProfile(a), newPut(a), newGet(a), newHistory(a), newConsent(a), newName(a),
 		newExport(a), newImport(a), newDB(a),
 		newPeers(a), newStatus(a), newConfig(a), newVersion(a), newTestnet(a),
 	)

@@ -34,6 +34,8 @@ var (
 
 // fake is a node that keeps posts in a list and publishes nothing.
 type fake struct {
+	registrar
+
 	network records.Network
 	block   chan struct{} // when set, Publish waits for it or its context
 	err     error         // when set, Publish fails with it, after storing
@@ -56,7 +58,10 @@ func newFake(t *testing.T) *fake {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fake{network: network, watcher: make(chan node.Event), watched: make(chan struct{})}
+	return &fake{
+		registrar: registrar{network: network, versions: map[records.RegisterID][]*records.Record{}},
+		network:   network, watcher: make(chan node.Event), watched: make(chan struct{}),
+	}
 }
 
 func (f *fake) seal(k records.Key, d records.Draft) *records.Record {

@@ -22,6 +22,7 @@ type Problem struct {
 	Code   Code   `json:"code"`
 
 	Receipt  *Receipt  `json:"receipt,omitempty"`  // of a post that too few members acknowledged
+	Stands   *Register `json:"stands,omitempty"`   // of a register: the version that stands instead
 	Imported *Imported `json:"imported,omitempty"` // of an archive that could not be read to its end
 }
 
@@ -45,6 +46,10 @@ const (
 	CodeFull         Code = "full"               // the store has no room; see imported
 	CodeThread       Code = "not_followable"     // a thread cannot be followed
 	CodeManyFollowed Code = "many_followed"      // the follow list is full
+	CodeConflict     Code = "conflict"           // another version of the register stands than was expected
+	CodeHaveNewer    Code = "have_newer"         // a newer one does
+	CodeTooOld       Code = "too_old"            // one of a later certificate epoch does
+	CodeExpired      Code = "expired"            // the version is past its time
 	CodeBusy         Code = "busy"               // too many requests at once
 	CodeNoQuorum     Code = "no_quorum"          // too few members acknowledged; see receipt
 	CodeIncomplete   Code = "incomplete"         // nobody answered for a part of the timeline
@@ -72,6 +77,10 @@ var kinds = map[Code]struct {
 	CodeOtherNetwork: {http.StatusConflict, "The archive is of another network"},
 	CodeDamaged:      {http.StatusUnprocessableEntity, "The archive is damaged"},
 	CodeFull:         {http.StatusInsufficientStorage, "The store has no room"},
+	CodeConflict:     {http.StatusConflict, "Another version stands"},
+	CodeHaveNewer:    {http.StatusConflict, "A newer version stands"},
+	CodeTooOld:       {http.StatusConflict, "A version of a later epoch stands"},
+	CodeExpired:      {http.StatusGone, "The version has expired"},
 	CodeBusy:         {http.StatusServiceUnavailable, "Too many requests at once"},
 	CodeNoQuorum:     {http.StatusServiceUnavailable, "Too few members acknowledged"},
 	CodeIncomplete:   {http.StatusServiceUnavailable, "A part of the timeline did not answer"},
@@ -106,7 +115,15 @@ var codes = []struct {
 }{
 	{node.ErrNoQuorum, CodeNoQuorum},
 	{node.ErrNotFound, CodeNotFound},
+	{node.ErrNoRegister, CodeNotFound},
+	{node.ErrNoAnswer, CodeIncomplete},
+	{node.ErrManyClaims, CodeIncomplete},
 	{node.ErrNotYours, CodeNotYours},
+	{records.ErrConflict, CodeConflict},
+	{records.ErrHaveNewer, CodeHaveNewer},
+	{records.ErrTooOld, CodeTooOld},
+	{records.ErrExpired, CodeExpired},
+	{records.ErrNotRegister, CodeBadRequest},
 	{node.ErrDeleted, CodeDeleted},
 	{node.ErrTextSize, CodeTooLarge},
 	{node.ErrManyTags, CodeTooLarge},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -41,6 +42,7 @@ type Inspector interface {
 type Owner interface {
 	Writer
 	Follower
+	Public
 }
 
 // Timelines are those of others and what the owner made of them.
@@ -171,6 +173,7 @@ func (s *Server) routes(stopping context.Context) http.Handler {
 			return s.watchHome(stopping, w, r)
 		}},
 	}
+	maps.Copy(table, s.registerRoutes())
 	mux := http.NewServeMux()
 	for path, methods := range table {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { dispatch(methods, w, r) })
