@@ -50,6 +50,7 @@ type descent struct {
 	at     records.Place // where it is put next, or came to rest
 	put    int           // index of this round's put
 	last   tally
+	shown  int // other members that showed the record afterwards
 	again  int // rounds repeated because members were lost
 	done   bool
 }

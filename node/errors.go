@@ -31,3 +31,15 @@ var (
 	ErrReadOnly     = datastore.ErrReadOnly
 	ErrDenied       = datastore.ErrDenied // the data directory is somebody else's
 )
+
+// ErrNotReadBack is an [ErrNoQuorum] of those who acknowledged and do not show what
+// they did.
+var ErrNotReadBack error = notReadBack{}
+
+type notReadBack struct{}
+
+func (notReadBack) Error() string {
+	return "acknowledged, but too few members show it when asked: the post may be lost; try again"
+}
+
+func (notReadBack) Is(target error) bool { return target == ErrNoQuorum }

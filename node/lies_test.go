@@ -23,7 +23,10 @@ func TestServe_ownStoreStaysTrue(t *testing.T) {
 		for _, x := range net.Nodes {
 			x.Lie(nodetest.Empty())
 		}
-		publish(ctx, t, net.Nodes[0], node.Draft{Text: "hello #sky"})
+		receipt, err := net.Nodes[0].Publish(ctx, node.Draft{Text: "hello #sky"})
+		if !errors.Is(err, node.ErrNotReadBack) || !errors.Is(err, node.ErrNoQuorum) || receipt.Places[0].Shown != 0 {
+			t.Errorf("acknowledged by all and shown by none: %+v, %v", receipt.Places, err)
+		}
 		for _, x := range net.Nodes {
 			if got := texts(ctx, t, x, node.TagSource("sky"), 50); !slices.Equal(got, []string{"hello #sky"}) {
 				t.Errorf("node %d reads %q of what it keeps", x.Index, got)

@@ -22,6 +22,7 @@ type PlaceReceipt struct {
 	Stored int           // members that have it on disk
 	Wanted int           // members known, ourselves included if we are one
 	Full   int           // of these, members that said they have no room
+	Shown  int           // other members that showed it when they were asked for it afterwards
 }
 
 // Majority tells whether more than half of the members of every place have the record.
@@ -101,9 +102,10 @@ func (n *Node) sealAndPublish(ctx context.Context, d records.Draft, replaces *re
 
 // PublishRecord stores a record, by whomever it was signed, with the members of
 // its places and tells those who watch. replaces is the version that r is the next
-// of, nil if r is the first. It returns when a majority of every place has r on
-// disk and the live networks have taken it; with [ErrNoQuorum] and a receipt when
-// a majority could not be had.
+// of, nil if r is the first. It returns when a majority of every place has said that
+// r is on disk, two others of each have shown it again, and the live networks have
+// taken it; with [ErrNoQuorum] and a receipt when a majority could not be had, with
+// [ErrNotReadBack] when it was had and too few show r.
 func (n *Node) PublishRecord(ctx context.Context, r, replaces *records.Record) (Receipt, error) {
 	var receipt Receipt
 	g, gctx := errgroup.WithContext(ctx)
@@ -132,28 +134,53 @@ func (n *Node) place(ctx context.Context, r *records.Record, later bool) (Receip
 	for _, root := range r.Roots() {
 		open = append(open, &descent{record: r, root: root, at: n.tree.deepest(root, r), later: later})
 	}
-	all := open
+	if err := n.lower(ctx, open); err != nil {
+		return receiptOf(r, open), err
+	}
+	if receipt := receiptOf(r, open); !receipt.Majority() {
+		return receipt, noQuorum(open)
+	}
+	unread := n.readBack(ctx, open)
+	if len(unread) > 0 {
+		for _, d := range unread {
+			n.dht.Doubt(d.at.Coordinate()) // once more, to members found anew
+			d.done, d.again = false, 0
+		}
+		if err := n.lower(ctx, unread); err != nil {
+			return receiptOf(r, open), err
+		}
+		unread = n.readBack(ctx, unread)
+	}
+	switch receipt := receiptOf(r, open); {
+	case !receipt.Majority():
+		return receipt, noQuorum(open)
+	case len(unread) > 0:
+		d := unread[0]
+		return receipt, fmt.Errorf("%w: %s: acknowledged by %d of %d, shown by %d", ErrNotReadBack, d.at, d.last.stored, d.last.members, d.shown)
+	default:
+		return receipt, nil
+	}
+}
+
+// lower takes descents down their trees until each is at rest or stuck.
+func (n *Node) lower(ctx context.Context, open []*descent) error {
 	var fallen []*descent
 	defer func() { n.carry(ctx, fallen) }()
 	for first := true; len(open) > 0; first = false {
 		more, err := n.descend(ctx, open, first)
 		if err != nil {
-			return receiptOf(r, all), err
+			return err
 		}
 		fallen = append(fallen, more...)
 		open = stillOpen(open)
 	}
-	receipt := receiptOf(r, all)
-	if !receipt.Majority() {
-		return receipt, noQuorum(all)
-	}
-	return receipt, nil
+	return nil
 }
 
 func receiptOf(r *records.Record, all []*descent) Receipt {
 	receipt := Receipt{Record: r}
 	for _, d := range all {
-		receipt.Places = append(receipt.Places, PlaceReceipt{Place: d.at, Stored: d.last.stored, Wanted: d.last.members, Full: d.last.full})
+		receipt.Places = append(receipt.Places, PlaceReceipt{Place: d.at, Stored: d.last.stored, Wanted: d.last.members, Full: d.last.full, Shown: d.shown})
 	}
 	return receipt
 }

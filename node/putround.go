@@ -103,7 +103,7 @@ func (n *Node) putRound(ctx context.Context, puts []records.Put) ([]tally, error
 			return nil, ErrStopped
 		}
 	}
-	wait := newPatience(time.Now())
+	wait := newPatience(time.Now(), patienceMin)
 	for range frames {
 		select {
 		case a := <-answers:
@@ -209,6 +209,7 @@ func allDecided(tallies []tally) bool {
 // one does not hold everybody up.
 type patience struct {
 	started time.Time
+	least   time.Duration
 	timer   *time.Timer
 }
 
@@ -217,12 +218,22 @@ const (
 	patienceMax = time.Second
 )
 
-func newPatience(now time.Time) *patience { return &patience{started: now} }
+func newPatience(now time.Time, least time.Duration) *patience {
+	return &patience{started: now, least: least}
+}
 
 // begin starts the wait; later calls change nothing.
 func (p *patience) begin(now time.Time) {
 	if p.timer == nil {
-		p.timer = time.NewTimer(min(max(now.Sub(p.started), patienceMin), patienceMax))
+		p.timer = time.NewTimer(min(max(now.Sub(p.started), p.least), patienceMax))
+	}
+}
+
+// end takes the wait back: the others do not suffice after all.
+func (p *patience) end() {
+	if p.timer != nil {
+		p.timer.Stop()
+		p.timer = nil
 	}
 }
 

@@ -29,6 +29,11 @@ const (
 	// When most members of a place are silent, the few that answered must do. Only
 	// they could be liars now, so this is longer than any of the others should take.
 	quorumWait = 2 * time.Second
+
+	// Once most have answered and nobody differs, the others are waited for as long
+	// again, and at least so long: most of a place's members may have been made for it,
+	// and be quick.
+	readPatience = 100 * time.Millisecond
 )
 
 // errNobody means that no member of a place answered.
@@ -102,7 +107,7 @@ func (n *Node) readings(ctx context.Context, queries []records.Query) []*reading
 			if kept {
 				q.Before, q.Limit = records.Newest, n.config.Network.Capacity(q.Place)
 			}
-			out[i] = newReading(q, n.readOrder(members), err)
+			out[i] = newReading(q, mixed(n.readOrder(members)), err)
 			out[i].kept = kept
 			if !kept {
 				out[i].copies = n.copiesOf(q.Place)
@@ -165,7 +170,7 @@ func (n *Node) ask(ctx context.Context, readings []*reading) {
 	now := time.Now()
 	w := &wave{
 		node: n, readings: readings, answers: make(chan readAnswer), over: make(chan struct{}),
-		began: now, patience: newPatience(now), hedge: time.NewTimer(hedgeMax), waiting: len(readings),
+		began: now, patience: newPatience(now, readPatience), hedge: time.NewTimer(hedgeMax), waiting: len(readings),
 	}
 	defer close(w.over)
 	defer w.hedge.Stop()
@@ -225,6 +230,7 @@ func (w *wave) pace() {
 		w.patience.begin(time.Now())
 		return
 	}
+	w.patience.end() // somebody late holds something else
 	if w.launched > w.hedged && 2*w.arrived > w.launched {
 		w.hedged = w.launched
 		w.hedge.Reset(min(max(took, hedgeMin), hedgeMax))

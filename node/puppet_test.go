@@ -1,0 +1,82 @@
+package node_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/starling-social/starling/node"
+	"github.com/starling-social/starling/node/nodetest"
+	"github.com/starling-social/starling/records"
+)
+
+// Twice as many ids as a neighbourhood has at least are made to stand nearer to a place
+// than any node. They acknowledge and drop, say that nothing is there, and either know
+// their way or lead astray. What is said to be stored is read by whoever asks.
+func TestPuppets_crowdedPlace(t *testing.T) {
+	const k = 6
+	network := shallow(t, k, 64)
+	simulate(t, nodetest.Config{Nodes: 28, Network: network, Links: nodetest.LinksConfig{Seed: 60}}, func(ctx context.Context, net *nodetest.Network) {
+		net.Settle()
+		root := newScribe(t, network, 1).post(time.Now().Add(-time.Minute), "root")
+		write(ctx, t, net.Nodes[0], root, nil)
+		honest := net.Infos()
+		keys, err := nodetest.GrindKeys(records.ThreadPlace(root.ItemKey()).Coordinate(), honest, 2*k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		troupe := nodetest.NewTroupe(net.Links, network, nodetest.TroupeConfig{Astray: true})
+		defer func() {
+			if err := troupe.Leave(); err != nil {
+				t.Error(err)
+			}
+		}()
+		if err := troupe.Enter(ctx, 1000, keys, honest); err != nil {
+			t.Fatal(err)
+		}
+		net.Pass(30 * time.Second)
+		reply := newScribe(t, network, 2).reply(root, "reply")
+		if _, err := net.Nodes[0].PublishRecord(ctx, reply, nil); err != nil {
+			t.Errorf("publish: %v", err)
+		}
+		for _, x := range net.Nodes[1:6] {
+			if !finds(ctx, t, x, node.ThreadSource(root.Ref()), reply) {
+				t.Errorf("node %d does not find what was stored", x.Index)
+			}
+		}
+		if planted(net) == 0 {
+			t.Error("nobody finds that the place looks planted")
+		}
+	})
+}
+
+// finds tells whether a node reads a record in a timeline.
+func finds(ctx context.Context, t *testing.T, x *nodetest.Node, s node.Source, want *records.Record) bool {
+	t.Helper()
+	found := false
+	for r, err := range x.Timeline(ctx, s, node.Range{Limit: node.MaxTimeline}) {
+		if err != nil {
+			t.Logf("node %d: %v", x.Index, err)
+			continue
+		}
+		found = found || r.ID() == want.ID()
+	}
+	return found
+}
+
+// planted is how many nodes saw a place that looked planted.
+func planted(net *nodetest.Network) (n int) {
+	for _, x := range net.Running() {
+		if x.Status().Planted > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// reply makes a reply of the scribe to the first post of a thread.
+func (s *scribe) reply(root *records.Record, text string) *records.Record {
+	s.t.Helper()
+	ref := root.Ref()
+	return s.seal(records.NewPost(records.MillisOf(time.Now()), [8]byte{1}, records.PostHead{Root: &ref, Parent: &ref}, records.PostBody{Text: text}))
+}
