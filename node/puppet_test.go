@@ -2,8 +2,11 @@ package node_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"testing"
 	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/starling-social/starling/node"
 	"github.com/starling-social/starling/node/nodetest"
@@ -12,15 +15,15 @@ import (
 
 // Twice as many ids as a neighbourhood has at least are made to stand nearer to a place
 // than any node. They acknowledge and drop, say that nothing is there, and either know
-// their way or lead astray. What is said to be stored is read by whoever asks.
+// other and tell false prefixes. What is said to be stored is read by whoever asks.
 func TestPuppets_crowdedPlace(t *testing.T) {
-	const k = 6
+	const k = 8
 	network := shallow(t, k, 64)
-	simulate(t, nodetest.Config{Nodes: 28, Network: network, Links: nodetest.LinksConfig{Seed: 60}}, func(ctx context.Context, net *nodetest.Network) {
+	simulate(t, nodetest.Config{Nodes: 32, Network: network, Links: nodetest.LinksConfig{Seed: 60}}, func(ctx context.Context, net *nodetest.Network) {
 		net.Settle()
-		root := newScribe(t, network, 1).post(time.Now().Add(-time.Minute), "root")
-		write(ctx, t, net.Nodes[0], root, nil)
 		honest := net.Infos()
+		root := crowdable(t, network, honest)
+		write(ctx, t, net.Nodes[0], root, nil)
 		keys, err := nodetest.GrindKeys(records.ThreadPlace(root.ItemKey()).Coordinate(), honest, 2*k)
 		if err != nil {
 			t.Fatal(err)
@@ -48,6 +51,24 @@ func TestPuppets_crowdedPlace(t *testing.T) {
 			t.Error("nobody finds that the place looks planted")
 		}
 	})
+}
+
+// crowdable begins a thread in whose quarter of the ring there are as many honest nodes
+// as the least neighbourhood has, as in a network that is not this small there are.
+func crowdable(t *testing.T, network records.Network, honest []peer.AddrInfo) *records.Record {
+	t.Helper()
+	for s := newScribe(t, network, 1); ; {
+		root := s.post(time.Now().Add(-time.Minute), "root")
+		at, quarter := records.ThreadPlace(root.ItemKey()).Coordinate(), 0
+		for _, i := range honest {
+			if sha256.Sum256([]byte(i.ID))[0]>>6 == at[0]>>6 {
+				quarter++
+			}
+		}
+		if quarter >= network.Params.Neighbourhood {
+			return root
+		}
+	}
 }
 
 // finds tells whether a node reads a record in a timeline.

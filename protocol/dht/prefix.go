@@ -7,8 +7,11 @@ import "math"
 const sizeSlack = 1.25
 
 const (
-	// toldSlack is by how much the estimates of honest nodes may differ.
-	toldSlack = 1.5
+	// toldMore and toldLess are by which factors the estimates of honest nodes may
+	// differ from ours before their prefix is not believed. Too short a prefix costs
+	// questions to nodes that hold less, too long a one is what liars want.
+	toldMore = 1.15
+	toldLess = 1.5
 	// toldShort is how many bits shorter than the size allows an honest prefix may
 	// be, because one of the halves is thin.
 	toldShort = 2

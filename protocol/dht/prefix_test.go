@@ -279,10 +279,10 @@ func TestBelievable(t *testing.T) {
 		size := rapid.Float64Range(1, 1e6).Draw(t, "size")
 		told := rapid.IntRange(0, dht.MaxPrefix).Draw(t, "told")
 		got := dht.Believable(told, k, size)
-		if expected := size / math.Exp2(float64(got)); got > 0 && expected < float64(k)/1.5 {
+		if expected := size / math.Exp2(float64(got)); got > 0 && expected < float64(k)/1.16 {
 			t.Errorf("told %d bits, believe %d: %.1f nodes expected there, want %d", told, got, expected, k)
 		}
-		off := rapid.Float64Range(1/1.2, 1.2).Draw(t, "off")
+		off := rapid.Float64Range(1/1.4, 1.15).Draw(t, "off")
 		honest := dht.SizePrefix(k, size*off) - rapid.IntRange(0, 2).Draw(t, "thin")
 		if honest = max(honest, 0); dht.Believable(honest, k, size) != honest {
 			t.Errorf("an honest prefix of %d bits in a network of %.0f is not believed", honest, size)

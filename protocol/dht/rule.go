@@ -68,8 +68,8 @@ func Believable(told, k int, size float64) int {
 	if size <= 0 {
 		return told // we know nothing yet
 	}
-	least := max(0, sizePrefix(k, size/toldSlack)-toldShort)
-	return min(max(told, least), sizePrefix(k, size*toldSlack))
+	least := max(0, sizePrefix(k, size/toldLess)-toldShort)
+	return min(max(told, least), sizePrefix(k, size*toldMore))
 }
 
 // Agreed is the prefix of a place's neighbourhood, from what the three nodes nearest

@@ -52,7 +52,7 @@ func Found(c *campaign.Campaign, s *campaign.Simulation, cfg Config) (*Colony, e
 		Nodes: cfg.Nodes, Network: network,
 		Links: nodetest.LinksConfig{Seed: c.Seed, Link: func(int, int) nodetest.Link { return nodetest.Link{Latency: latency} }},
 		Tune: func(i int, n *node.Config) {
-			identity, _, err := crypto.GenerateEd25519Key(rand.NewChaCha8(seed(c.Seed, "node", i)))
+			identity, err := NodeKey(c, i)
 			if err != nil {
 				s.Fatalf("make key of node %d: %v", i, err)
 			}
@@ -64,6 +64,12 @@ func Found(c *campaign.Campaign, s *campaign.Simulation, cfg Config) (*Colony, e
 	})
 	net.Settle()
 	return &Colony{Campaign: c, Net: net, Network: network, Random: rand.New(rand.NewChaCha8(seed(c.Seed, "chance", 0)))}, nil
+}
+
+// NodeKey is the key of the node with a number, the same in all colonies of a campaign.
+func NodeKey(c *campaign.Campaign, number int) (crypto.PrivKey, error) {
+	key, _, err := crypto.GenerateEd25519Key(rand.NewChaCha8(seed(c.Seed, "node", number)))
+	return key, err
 }
 
 // seed is one of the campaign's many.
@@ -131,6 +137,19 @@ func (a *Author) Post(ctx context.Context, at time.Time, text string, tags ...re
 	d, err := records.NewPost(records.MillisOf(at), salt, records.PostHead{Tags: tags}, records.PostBody{Text: text})
 	if err != nil {
 		return nil, fmt.Errorf("compose post: %w", err)
+	}
+	return a.seal(ctx, d)
+}
+
+// Reply makes a post that answers the first of a thread, and so lies with the thread.
+func (a *Author) Reply(ctx context.Context, at time.Time, root *records.Record, text string) (*records.Record, error) {
+	var salt [8]byte
+	a.made++
+	binary.BigEndian.PutUint64(salt[:], a.made)
+	ref := root.Ref()
+	d, err := records.NewPost(records.MillisOf(at), salt, records.PostHead{Root: &ref, Parent: &ref}, records.PostBody{Text: text})
+	if err != nil {
+		return nil, fmt.Errorf("compose reply: %w", err)
 	}
 	return a.seal(ctx, d)
 }

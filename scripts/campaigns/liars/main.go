@@ -1,0 +1,129 @@
+// Command liars lets a share of all nodes acknowledge and drop, deny, and lie about routes.
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/crypto"
+
+	"github.com/starling-social/starling/node/nodetest"
+	"github.com/starling-social/starling/records"
+	"github.com/starling-social/starling/scripts/internal/campaign"
+	"github.com/starling-social/starling/scripts/internal/siege"
+)
+
+func main() { campaign.Main("liars", run) }
+
+// A share is how many of all nodes lie, in percent, and how much of what is put has to
+// be read.
+type share struct {
+	percent int
+	least   float64
+}
+
+var shares = []share{{20, 0.995}, {40, 0.99}, {60, 0.90}}
+
+// known is how many honest nodes a liar makes itself known to.
+const known = 20
+
+// run puts and reads keys with each share of liars, in our network and in one of stock
+// kad-dht with the same ids, in several rounds with networks of their own. Liars stand
+// at random. They acknowledge every put and keep nothing, say of everything that it is
+// not there, name only each other, and tell false prefixes. Healing is off.
+func run(ctx context.Context, c *campaign.Campaign) error {
+	nodes, k, keys, rounds := c.Size(100, 30), c.Size(20, 6), c.Size(200, 20), c.Size(5, 1)
+	c.Figure("nodes", nodes)
+	c.Figure("neighbourhood_at_least", k)
+	c.Figure("keys", keys*rounds)
+	c.Table("liars", "keys", "ours: read", "said stored", "falsely", "stock: read", "said stored", "falsely")
+	for _, sh := range shares {
+		var ours, theirs siege.Count
+		for range rounds {
+			o, t, err := round(ctx, c, nodes, k, keys, sh.percent)
+			if err != nil {
+				return fmt.Errorf("%d %%: %w", sh.percent, err)
+			}
+			ours.Add(o)
+			theirs.Add(t)
+			c.Seed++
+		}
+		c.Row(fmt.Sprintf("%d %% of %d", sh.percent, nodes), ours.Puts, ours.Read(), ours.Stored, ours.False, theirs.Read(), theirs.Stored, theirs.False)
+		c.Figure(fmt.Sprintf("stock_read_%d", sh.percent), theirs.Read())
+		c.Figure(fmt.Sprintf("stock_false_%d", sh.percent), theirs.Lied())
+		c.AtLeast(fmt.Sprintf("read_%d", sh.percent), ours.Read(), sh.least)
+		c.Figure(fmt.Sprintf("false_%d", sh.percent), ours.Lied())
+	}
+	return nil
+}
+
+// round is one pair of networks.
+func round(ctx context.Context, c *campaign.Campaign, nodes, k, n, percent int) (ours, theirs siege.Count, err error) {
+	liars := nodes * percent / 100
+	var (
+		keys    []siege.Key
+		network records.Network
+	)
+	err = campaign.Simulate(ctx, func(ctx context.Context, s *campaign.Simulation) error {
+		o, err := siege.NewOurs(c, s, nodes-liars, k)
+		if err != nil {
+			return err
+		}
+		network = o.Network
+		if keys, err = siege.Keys(ctx, o.Colony, n); err != nil {
+			return err
+		}
+		ours, err = measure(ctx, o, network, keys, liars, func() error { return o.Open(ctx, keys) })
+		return err
+	})
+	if err != nil {
+		return ours, theirs, err
+	}
+	err = campaign.Simulate(ctx, func(ctx context.Context, s *campaign.Simulation) error {
+		t, err := siege.NewTheirs(ctx, c, s, network, nodes-liars, k)
+		if err != nil {
+			return err
+		}
+		theirs, err = measure(ctx, t, network, keys, liars, func() error { t.Refresh(); return nil })
+		return err
+	})
+	return ours, theirs, err
+}
+
+// measure lets the liars in and tries every key.
+func measure(ctx context.Context, f siege.Field, network records.Network, keys []siege.Key, liars int, begin func() error) (sum siege.Count, err error) {
+	ids := make([]crypto.PrivKey, liars)
+	for i := range ids {
+		if ids[i], _, err = crypto.GenerateEd25519Key(nil); err != nil {
+			return sum, fmt.Errorf("make a liar's key: %w", err)
+		}
+	}
+	troupe := nodetest.NewTroupe(f.Links(), network, nodetest.TroupeConfig{Astray: true})
+	defer func() {
+		if left := troupe.Leave(); err == nil {
+			err = left
+		}
+	}()
+	infos := f.Infos()
+	rand.Shuffle(len(infos), func(i, j int) { infos[i], infos[j] = infos[j], infos[i] })
+	if err := troupe.Enter(ctx, siege.FirstPuppet, ids, infos[:min(known, len(infos))]); err != nil {
+		return sum, err
+	}
+	siege.Pass(time.Minute)
+	if err := begin(); err != nil {
+		return sum, err
+	}
+	for _, key := range keys {
+		one, err := f.Try(ctx, key)
+		if err != nil {
+			return sum, err
+		}
+		sum.Add(one)
+		if ctx.Err() != nil {
+			return sum, context.Cause(ctx)
+		}
+	}
+	return sum, nil
+}
