@@ -25,7 +25,7 @@ var law = star.Law{
 	Arrows: map[string][]string{
 		"cmd":               {"node", "node/api", "node/testnet", "records", "records/archive"},
 		"node/api":          {"node", "records", "records/archive"},
-		"node/nodetest":     {"node", "datastore", "records", "records/reconcile"}, // simulated nodes keep their store in memory, and lie about it
+		"node/nodetest":     {"node", "datastore", "protocol", "protocol/exchange", "records", "records/reconcile"}, // simulated nodes keep their store in memory, and lie about it; puppets speak the protocols themselves
 		"node/testnet":      {"node", "records"},
 		"node/healing":      {"records", "records/reconcile"}, // rules that a model of thousands of nodes runs too
 		"node":              {"node/healing", "protocol/dht", "protocol/exchange", "protocol/gossip", "datastore", "protocol", "records", "records/archive", "records/reconcile"},

@@ -16,7 +16,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	libprotocol "github.com/libp2p/go-libp2p/core/protocol"
 	ma "github.com/multiformats/go-multiaddr"
 	"google.golang.org/protobuf/encoding/protodelim"
 
@@ -175,7 +174,7 @@ func (t *Troupe) start(number int, key crypto.PrivKey) (*puppet, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	p := &puppet{troupe: t, number: number, host: h, stop: stop, ended: make(chan error, 1)}
-	h.SetStreamHandler(libprotocol.ID(protocol.KadPrefix(t.network)+"/kad/1.0.0"), p.route)
+	h.SetStreamHandler(protocol.KadPrefix(t.network)+"/kad/1.0.0", p.route)
 	server := exchange.NewServer(exchange.ServerConfig{
 		Host: h, Door: records.NewDoor(t.network, 16), Region: p, Store: p.store(),
 		Status: func() exchange.Status { return exchange.Status{} },
