@@ -140,7 +140,7 @@ func (n *Node) place(ctx context.Context, r *records.Record, later bool) (Receip
 	if receipt := receiptOf(r, open); !receipt.Majority() {
 		return receipt, noQuorum(open)
 	}
-	unread := n.readBack(ctx, open)
+	unread := n.unread(ctx, open)
 	if len(unread) > 0 {
 		for _, d := range unread {
 			n.dht.Doubt(d.at.Coordinate()) // once more, to members found anew
@@ -149,7 +149,7 @@ func (n *Node) place(ctx context.Context, r *records.Record, later bool) (Receip
 		if err := n.lower(ctx, unread); err != nil {
 			return receiptOf(r, open), err
 		}
-		unread = n.readBack(ctx, unread)
+		unread = n.unread(ctx, unread)
 	}
 	switch receipt := receiptOf(r, open); {
 	case !receipt.Majority():

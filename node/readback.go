@@ -22,9 +22,9 @@ const (
 	readBackFirst = 6 // members asked for it at first, by chance; all the others after that
 )
 
-// readBack asks for what came to rest, and returns the descents whose record too few
+// unread asks for what came to rest, and returns the descents whose record too few
 // other members show.
-func (n *Node) readBack(ctx context.Context, all []*descent) (unread []*descent) {
+func (n *Node) unread(ctx context.Context, all []*descent) (out []*descent) {
 	proofs := make([]*proof, len(all))
 	for i, d := range all {
 		members, err := n.members(ctx, d.at)
@@ -41,10 +41,10 @@ func (n *Node) readBack(ctx context.Context, all []*descent) (unread []*descent)
 	for _, p := range proofs {
 		p.descent.shown = p.shown
 		if !p.enough() {
-			unread = append(unread, p.descent)
+			out = append(out, p.descent)
 		}
 	}
-	return unread
+	return out
 }
 
 // A proof is what members show of a record.
