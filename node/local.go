@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -21,13 +22,24 @@ func (n *Node) put(ctx context.Context, p peer.ID, puts []records.Put) ([]exchan
 	if p == n.host.ID() {
 		return n.server.Put(ctx, puts)
 	}
-	return n.client.Put(ctx, p, puts)
+	results, err := n.client.Put(ctx, p, puts)
+	n.report(ctx, p, err, false)
+	return results, err
 }
 
 // fetch asks a member, perhaps ourselves, for buckets. Each has its own error.
 func (n *Node) fetch(ctx context.Context, p peer.ID, queries []records.Query) ([]exchange.Answer, error) {
 	if p != n.host.ID() {
-		return n.client.Fetch(ctx, p, queries)
+		answers, err := n.client.Fetch(ctx, p, queries)
+		shown := 0
+		for _, a := range answers {
+			shown += len(a.Bucket.Records)
+			if err == nil && errors.Is(a.Err, exchange.ErrProtocol) {
+				n.report(ctx, p, a.Err, false)
+			}
+		}
+		n.report(ctx, p, err, shown > 0)
+		return answers, err
 	}
 	out := make([]exchange.Answer, len(queries))
 	for i, q := range queries {

@@ -103,11 +103,12 @@ func (n *Node) assemble() (err error) {
 	n.others = n.served()
 	n.server = exchange.NewServer(exchange.ServerConfig{
 		Host: n.host, Door: n.door, Store: n.others, Holdings: n.reconciled(), Region: n.dht, Status: n.exchangeStatus,
+		Offended:  func(p peer.ID) { n.dht.Report(p, dht.InvalidRecord) },
 		SpareRate: spareRate(c.MendRate), HotReaders: c.HotReaders, Now: c.Now, Log: c.Log.With("part", "exchange"),
 	})
 	n.gossip, err = gossip.New(gossip.Config{
 		Host: n.host, Network: c.Network, Door: n.door, Relays: n.relays, PeersPerIP: 2 * c.perIPGroup(),
-		Now: c.Now, Log: c.Log.With("part", "gossip"),
+		Standing: n.standing, Now: c.Now, Log: c.Log.With("part", "gossip"),
 	})
 	if err != nil {
 		return fmt.Errorf("gossip: %w", err)
@@ -151,9 +152,13 @@ func (n *Node) newDHT() (*dht.DHT, error) {
 	if err != nil {
 		return nil, err
 	}
-	remembered, err := n.rememberedPeers()
+	known, err := n.rememberedPeers()
 	if err != nil {
 		return nil, err
+	}
+	var remembered []peer.AddrInfo
+	for _, k := range known {
+		remembered = append(remembered, k.AddrInfo)
 	}
 	return dht.New(dht.Config{
 		Host: n.host, Network: c.Network, Datastore: n.store.Datastore(),

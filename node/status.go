@@ -12,6 +12,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/starling-social/starling/datastore"
+	"github.com/starling-social/starling/protocol/dht"
 	"github.com/starling-social/starling/protocol/exchange"
 )
 
@@ -38,6 +39,7 @@ type Status struct {
 	Copies     int       // copies of those that other nodes keep, as far as they told us
 	Planted    uint64    // places whose neighbourhood looked planted, once an hour each: an alarm, and no more
 	PlantedAt  time.Time // when one last did; zero for never
+	Routing    Routing
 	Healing    Healing
 	Mending    Mending
 
@@ -93,6 +95,19 @@ func (h *healer) partners() []Partner {
 	return out
 }
 
+// Routing is the state of the routing table.
+type Routing struct {
+	Table   int    // nodes in it
+	Pending int    // nodes that wait for a place in it
+	Groups  int    // IP groups that its nodes come from
+	Refused uint64 // times that a node was kept out because its IP group was full
+	Banned  int    // nodes that we do not deal with for now
+}
+
+func routingOf(s dht.Status) Routing {
+	return Routing{Table: s.Table, Pending: s.Pending, Groups: s.Groups, Refused: s.Refused, Banned: s.Banned}
+}
+
 // Status asks every part how it is.
 func (n *Node) Status() Status {
 	stats := n.store.Stats()
@@ -101,6 +116,7 @@ func (n *Node) Status() Status {
 		PeerID: n.host.ID(), Network: n.config.Network.Name, NetworkID: n.config.Network.ID(),
 		Ready: n.isReady(), Peers: len(n.host.Network().Peers()),
 		Prefix: view.Prefix, Members: view.Members, Size: view.Size, Planted: view.Planted, PlantedAt: view.PlantedAt,
+		Routing: routingOf(view),
 		Records: stats.Records, StoreBytes: stats.Bytes, Quota: n.config.StoreQuota, Kept: keptOf(stats),
 		ValuesKept: view.ValuesKept, ValuesRefused: view.ValuesRefused,
 		Healing: n.healer.healing(), Mending: n.mending(), Heard: n.gossip.Stats().Delivered, Uptime: n.now().Sub(n.started),

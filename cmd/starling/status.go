@@ -41,6 +41,7 @@ store     %s: %s own, %s held, %s followed, %s cached
 healing   %s
 moved     %s
 planted   %s
+routing   %d nodes of %d IP groups in the table, %d wait for a place; %d refused for their group, %d banned
 copies    of %d places that many read, %s; of %d such places kept here, %d copies by others
 user      %s
 version   %s`,
@@ -48,6 +49,7 @@ version   %s`,
 		s.Network, s.NetworkID, s.Size, s.Peers,
 		s.Records, size(s.StoreBytes), s.Members-1, s.Prefix,
 		quota(s), size(s.Kept.Own), size(s.Kept.Held), size(s.Kept.Followed), size(s.Kept.Cached), healing(s.Healing), moved(s.Healing), planted(s),
+		s.Routing.Table, s.Routing.Groups, s.Routing.Pending, s.Routing.Refused, s.Routing.Banned,
 		s.Cached, size(s.CacheBytes), s.Hot, s.Copies, s.User, s.Version)
 }
 

@@ -88,6 +88,7 @@ type Status struct {
 	Size       float64    `json:"size"`       // nodes in the network, estimated
 	Planted    uint64     `json:"planted"`    // places whose neighbourhood looked planted: an alarm, and no more
 	PlantedAt  *time.Time `json:"planted_at"` // when one last did; null: never
+	Routing    Routing    `json:"routing"`
 	Records    int64      `json:"records"`
 	StoreBytes int64      `json:"store_bytes"`
 	StoreQuota int64      `json:"store_quota"` // 0 for none
@@ -170,10 +171,19 @@ func receiptOf(r node.Receipt) Receipt {
 	return out
 }
 
+// Routing is the state of the routing table.
+type Routing struct {
+	Table   int    `json:"table"`   // nodes in it
+	Pending int    `json:"pending"` // nodes that wait for a place in it
+	Groups  int    `json:"groups"`  // IP groups that its nodes come from
+	Refused uint64 `json:"refused"` // times that a node was kept out because its IP group was full
+	Banned  int    `json:"banned"`  // nodes that the node does not deal with for now
+}
+
 func statusOf(s node.Status, me records.User) Status {
 	out := Status{
 		PeerID: s.PeerID.String(), User: me.String(), Network: s.Network, NetworkID: s.NetworkID, Ready: s.Ready,
-		Peers: s.Peers, Prefix: s.Prefix, Members: s.Members, Size: s.Size, Planted: s.Planted,
+		Peers: s.Peers, Prefix: s.Prefix, Members: s.Members, Size: s.Size, Planted: s.Planted, Routing: Routing(s.Routing),
 		Records: s.Records, StoreBytes: s.StoreBytes, StoreQuota: s.Quota,
 		Kept:    Kept{Own: s.Kept.Own, Held: s.Kept.Held, Followed: s.Kept.Followed, Cached: s.Kept.Cached},
 		Healing: healingOf(s.Healing, s.Mending), Cached: s.Cached, CacheBytes: s.CachedSize, Hot: s.Hot, Copies: s.Copies,

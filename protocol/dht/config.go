@@ -36,7 +36,8 @@ type Config struct {
 	// Bootstrap are nodes to join through. With any, we are not ready before
 	// somebody answered: a node that cannot reach its network is not all of it.
 	Bootstrap []peer.AddrInfo
-	// Remembered are nodes known from before, tried as well. When none of them
+	// Remembered are nodes known from before, best first, tried as well: the first few
+	// always, the rest by chance. When none of them
 	// answers and there is nobody else to join through, we begin alone.
 	Remembered []peer.AddrInfo
 

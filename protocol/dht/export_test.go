@@ -255,9 +255,6 @@ func (t Table) Tick(ctx context.Context, lives func(peer.ID) bool) {
 // Of is the groups of some addresses.
 func (g IPGroups) Of(addrs ...ma.Multiaddr) (groups []netip.Prefix, known bool) { return g.of(addrs) }
 
-// Table is who is in the routing table.
-func (d *DHT) Table() []peer.ID { return d.running().table.lib.ListPeers() }
-
 // RTT is a smoothed round trip.
 type RTT = rtt
 

@@ -61,6 +61,16 @@ func groupOf(a netip.Addr) netip.Prefix {
 	return p
 }
 
+// GroupOf is the IP group of the first of some addresses that is one outside of private
+// networks; the zero prefix, which is not valid, when none is.
+func GroupOf(addrs []ma.Multiaddr) netip.Prefix {
+	groups, _ := IPGroups{Exempt: PrivateNetworks()}.of(addrs)
+	if len(groups) == 0 {
+		return netip.Prefix{}
+	}
+	return groups[0]
+}
+
 // of is the groups that some addresses count into, none for those that are exempt;
 // known tells whether any of them was an IP address at all.
 func (g IPGroups) of(addrs []ma.Multiaddr) (groups []netip.Prefix, known bool) {

@@ -32,7 +32,8 @@ const (
 	unsureTime = 3 * time.Second
 	paceJitter = 0.2
 
-	bootstrapWidth   = 8 // nodes dialled at a time to join through
+	bootstrapWidth   = 8 // nodes dialled at a time to join through, by chance
+	anchors          = 4 // and of those remembered the best, always (as Bitcoin's block-relay-only peers)
 	bootstrapTimeout = 5 * time.Second
 
 	complainAge = 5 * time.Minute // how often the log says that there is nobody to join through
@@ -237,7 +238,7 @@ func (k *keeper) seeds(ctx context.Context, full bool) []peer.ID {
 	seeds := slices.Collect(maps.Keys(k.newcomers))
 	clear(k.newcomers)
 	switch {
-	case k.wire.table.lib.Size() == 0:
+	case k.wire.table.lib.Size() == 0, !k.joined: // whoever dialled us first is not who we join by
 		return append(seeds, k.bootstrap(ctx)...)
 	case full:
 		return append(seeds, k.reintroduce(ctx)...)
@@ -271,6 +272,14 @@ func (k *keeper) entries() []peer.AddrInfo {
 	return slices.Concat(k.cfg.Bootstrap, k.cfg.Remembered)
 }
 
+// entriesToTry is some of them: the anchors, and others by chance.
+func (k *keeper) entriesToTry() []peer.AddrInfo {
+	first := min(anchors, len(k.cfg.Remembered))
+	others := slices.Concat(k.cfg.Bootstrap, k.cfg.Remembered[first:])
+	rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
+	return slices.Concat(k.cfg.Remembered[:first], others[:min(bootstrapWidth, len(others))])
+}
+
 // bootstrap connects to some of the nodes to join through and returns those it
 // reached.
 func (k *keeper) bootstrap(ctx context.Context) (reached []peer.ID) {
@@ -281,9 +290,8 @@ func (k *keeper) bootstrap(ctx context.Context) (reached []peer.ID) {
 		mu      sync.Mutex // protects reached and failure
 		failure error
 	)
-	entries := k.entries()
-	for _, i := range rand.Perm(len(entries))[:min(bootstrapWidth, len(entries))] {
-		node := entries[i]
+	entries := k.entriesToTry()
+	for _, node := range entries {
 		if node.ID == k.self.id {
 			continue
 		}
@@ -301,7 +309,7 @@ func (k *keeper) bootstrap(ctx context.Context) (reached []peer.ID) {
 	wg.Wait()
 	if now := k.cfg.Now(); len(reached) == 0 && failure != nil && now.Sub(k.complained) > complainAge {
 		k.complained = now
-		k.cfg.Log.Warn("no node to join through can be reached", "tried", min(bootstrapWidth, len(entries)), "err", failure)
+		k.cfg.Log.Warn("no node to join through can be reached", "tried", len(entries), "err", failure)
 	}
 	return reached
 }

@@ -1,9 +1,17 @@
 package dht
 
-import "github.com/libp2p/go-libp2p/core/peer"
+import (
+	"github.com/libp2p/go-libp2p/core/peer"
 
-// Report takes evidence on p from whoever deals with it, as a node's exchange does.
+	"github.com/starling-social/starling/protocol"
+)
+
+// Report takes evidence on p from whoever deals with it, as a node's exchange does. Ids
+// that do not solve the network's puzzle are free, so nothing is remembered of them.
 func (d *DHT) Report(p peer.ID, e Evidence) {
+	if !protocol.Solves(d.cfg.Network, p) {
+		return
+	}
 	if d.reputation.note(p, e, d.cfg.Now()) {
 		d.shun(p)
 	}

@@ -178,3 +178,12 @@ func (t *table) status() tableStatus {
 	s.groups = len(seen)
 	return s
 }
+
+// Table is the nodes in the routing table, in no order; none unless we run.
+func (d *DHT) Table() []peer.ID {
+	w := d.running()
+	if w == nil {
+		return nil
+	}
+	return w.table.lib.ListPeers()
+}

@@ -167,6 +167,8 @@ func (r region) Holds(c records.Coordinate) bool {
 type world struct {
 	wire  *wire
 	hosts []*fakeHost
+
+	offenders sync.Map // of the servers, as they told; peer.ID to nothing
 }
 
 // inBubble runs a scenario among n hosts and checks that it leaves no stream behind.
@@ -235,7 +237,8 @@ func (w *world) serve(tb testing.TB, i int, store exchange.Store, r exchange.Reg
 	tb.Helper()
 	s = exchange.NewServer(exchange.ServerConfig{
 		Host: w.hosts[i], Door: newDoor(tb), Store: store, Region: r,
-		Status: func() exchange.Status { return exchange.Status{Version: "test", Records: 7, Bytes: 700} },
+		Offended: func(p peer.ID) { w.offenders.Store(p, nil) },
+		Status:   func() exchange.Status { return exchange.Status{Version: "test", Records: 7, Bytes: 700} },
 	})
 	stop = w.run(tb, i, s)
 	synctest.Wait()

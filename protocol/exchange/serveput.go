@@ -68,7 +68,11 @@ func (x *session) offends(errs []error) bool {
 			n++
 		}
 	}
-	return n > 0 && x.gate.offend(x.peer(), n)
+	if n == 0 {
+		return false
+	}
+	x.cfg.Offended(x.peer())
+	return x.gate.offend(x.peer(), n)
 }
 
 // entry admits a record at a place, or says why not.

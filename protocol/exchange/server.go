@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 	libp2p "github.com/libp2p/go-libp2p/core/protocol"
 
 	"github.com/starling-social/starling/protocol"
@@ -43,6 +44,8 @@ type ServerConfig struct {
 	Holdings  Holdings // what nodes are reconciled with; nil for none
 	SpareRate int      // bytes a second, of all peers together, for those that have had all that there is; protocol.ReconcileSpare if 0
 
+	Offended func(peer.ID) // told of who sent what no honest node sends; nil: nobody is
+
 	HotReaders int              // protocol.HotReaders if 0
 	Now        func() time.Time // the present by which records are let in; time.Now if nil
 	Log        *slog.Logger     // discarded if nil
@@ -65,6 +68,9 @@ func NewServer(cfg ServerConfig) *Server {
 	}
 	if cfg.SpareRate == 0 {
 		cfg.SpareRate = protocol.ReconcileSpare
+	}
+	if cfg.Offended == nil {
+		cfg.Offended = func(peer.ID) {}
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -119,6 +119,11 @@ func TestServer_offences(t *testing.T) {
 		if answered != protocol.MaxOffences {
 			t.Errorf("%d forged records before the stream was reset", answered)
 		}
+		_, told := w.offenders.Load(w.id(0))
+		_, slandered := w.offenders.Load(w.id(2))
+		if !told || slandered {
+			t.Errorf("the offender is named: %v, who is merely mistaken: %v", told, slandered)
+		}
 		if again := w.dial(t, 0, 1); again.sendFrame(statusRequest(1)) && again.reply() != nil {
 			t.Error("the offender was let in again")
 		}

@@ -96,6 +96,7 @@ func (x *session) reconcileRefusal(err error) *Refusal {
 		return refuse(err)
 	}
 	if r.Code.offence() {
+		x.cfg.Offended(x.peer())
 		x.gate.offend(x.peer(), 1)
 	}
 	return r

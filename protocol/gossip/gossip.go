@@ -22,7 +22,7 @@ import (
 // ErrStopped is for what is asked of gossip, or of a subscription, that has ended.
 var ErrStopped = errors.New("has ended")
 
-// Config is what gossip works with. The last four may be left out.
+// Config is what gossip works with. The last five may be left out.
 type Config struct {
 	Host    host.Host
 	Network records.Network
@@ -39,6 +39,9 @@ type Config struct {
 	// test networks and local ones share few addresses. Loopback never counts.
 	PeersPerIP int
 
+	// Standing is what a peer did elsewhere, added to its score: 0, or less for offences. It is asked often. Default: 0.
+	Standing func(peer.ID) float64
+
 	Now func() time.Time // default: time.Now; the date, to compare revisions with
 	Log *slog.Logger     // default: none
 }
@@ -47,6 +50,9 @@ func (c Config) withDefaults() Config {
 	if c.Connect == nil {
 		h := c.Host
 		c.Connect = func(ctx context.Context, p peer.ID) error { return h.Connect(ctx, peer.AddrInfo{ID: p}) }
+	}
+	if c.Standing == nil {
+		c.Standing = func(peer.ID) float64 { return 0 }
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -161,7 +167,7 @@ func (g *Gossip) Run(ctx context.Context) error {
 
 // options say how pubsub is to behave. The logger comes first: later ones copy it.
 func (g *Gossip) options() []pubsub.Option {
-	standing, thresholds := scoring(g.ledger.score, g.cfg.PeersPerIP)
+	standing, thresholds := scoring(g.standing, g.cfg.PeersPerIP)
 	id := ID(g.cfg.Network)
 	return []pubsub.Option{
 		pubsub.WithLogger(slog.New(asDebug{g.log.Handler()})),
@@ -190,6 +196,9 @@ func (g *Gossip) options() []pubsub.Option {
 		pubsub.WithPeerExchange(false),
 	}
 }
+
+// standing is what p did here and elsewhere.
+func (g *Gossip) standing(p peer.ID) float64 { return g.ledger.score(p) + g.cfg.Standing(p) }
 
 // keepRelaying relays what SetRelayed says until ctx ends.
 func (g *Gossip) keepRelaying(ctx context.Context) error {

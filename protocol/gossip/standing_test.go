@@ -250,3 +250,32 @@ func TestLedger_offences(t *testing.T) {
 		t.Errorf("an hour later: %v", got)
 	}
 }
+
+// What a peer did elsewhere counts here too: who lies in the DHT is not heard, who is in
+// good standing is.
+func TestStanding_elsewhere(t *testing.T) {
+	for name, penalty := range map[string]float64{"banned": -150, "in good standing": 0} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, nodetest.LinksConfig{}, func(w *world) {
+				w.relayed(only(2, birds))
+				w.add(1)
+				author := w.members[0]
+				w.add(1, func(c *gossip.Config) {
+					c.Standing = func(p peer.ID) float64 {
+						if p == author.host.ID() {
+							return penalty
+						}
+						return 0
+					}
+				})
+				w.weave(1)
+				ear := w.listen(w.members[1], birds)
+				w.announce(author, "one", birds)
+				elapse(10 * time.Second)
+				if heard := ear.all() > 0; heard != (penalty == 0) {
+					t.Errorf("heard %v", heard)
+				}
+			})
+		})
+	}
+}
