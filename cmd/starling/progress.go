@@ -87,8 +87,15 @@ func (p *puzzle) tried(tries, expected uint64) {
 	}
 	share := 1 - math.Exp(-float64(tries)/float64(expected))
 	average := time.Duration(float64(time.Since(p.began)) * float64(expected) / float64(tries))
-	p.bar.Describe(fmt.Sprintf("make node key, once: luck, %s on average", average.Round(time.Second)))
+	p.bar.Describe(fmt.Sprintf("make node key, once: luck, half of all take %s, one in twenty more than %s",
+		within(0.5, average), within(0.95, average)))
 	_ = p.bar.Set(min(int(share*searches), searches-1)) // a bar that cannot be drawn is no reason to stop
+}
+
+// within is how long a search takes at most in the given share of all cases: the tries
+// are geometric, and so the time is exponential with that average.
+func within(share float64, average time.Duration) time.Duration {
+	return time.Duration(-math.Log(1-share) * float64(average)).Round(time.Second)
 }
 
 func (p *puzzle) found() {
