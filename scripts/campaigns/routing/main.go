@@ -1,0 +1,311 @@
+// Command routing measures lookups, and what they and routing tables withstand, beside kad-dht as it comes.
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	kb "github.com/libp2p/go-libp2p-kbucket"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/starling-social/starling/node/nodetest"
+	"github.com/starling-social/starling/protocol/dht"
+	"github.com/starling-social/starling/scripts/internal/campaign"
+)
+
+func main() { campaign.Main("routing", run) }
+
+// Ours is package dht: a lookup is Members, of places in regions of their own, whole
+// when every living member is found. Stock is kad-dht with its defaults: a lookup is
+// GetClosestPeers, whole when the 20 living nodes that are nearest are found. Both run
+// on the same links with keys of the same seed, K is 4 and buckets hold 20.
+func run(ctx context.Context, c *campaign.Campaign) error {
+	for _, part := range []func(context.Context, *campaign.Campaign) error{sizes, faults, operator, flood} {
+		if err := part(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// both runs a scene for ours and for stock, in virtual time of its own each.
+func both(ctx context.Context, c *campaign.Campaign, links func() nodetest.LinksConfig, scene func(context.Context, *net) error) error {
+	for _, k := range []kind{ours, stock} {
+		err := campaign.Simulate(ctx, func(ctx context.Context, s *campaign.Simulation) error {
+			n, err := newNet(c, s, k, links())
+			if err != nil {
+				return err
+			}
+			return scene(ctx, n)
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", k, err)
+		}
+	}
+	return nil
+}
+
+func even() nodetest.LinksConfig {
+	return nodetest.LinksConfig{Link: func(int, int) nodetest.Link { return nodetest.Link{Latency: 20 * time.Millisecond} }}
+}
+
+// uneven links have round trips of 200 ms to every other node, and of 10 ms else.
+func uneven() nodetest.LinksConfig {
+	return nodetest.LinksConfig{Link: func(from, to int) nodetest.Link {
+		if from%2 == 1 || to%2 == 1 {
+			return nodetest.Link{Latency: 100 * time.Millisecond}
+		}
+		return nodetest.Link{Latency: 5 * time.Millisecond}
+	}}
+}
+
+// gap is between two lookups: in a full run until nothing is remembered.
+func gap(c *campaign.Campaign) time.Duration { return time.Duration(c.Size(360, 1)) * time.Second }
+
+// A summary is what some lookups came to.
+type summary struct {
+	median, worst time.Duration
+	found         float64 // mean
+}
+
+// looks joins an observer and lets it look for some keys, after before has happened.
+// Lookups of a region that is known already take no time and are left out.
+func (n *net) looks(ctx context.Context, count int, gap time.Duration, before func(keys []string, servers []*member)) (s summary, observer *member, err error) {
+	servers := slices.Clone(n.members)
+	observer, err = n.add(ctx, false, dht.IPGroups{}, n.members[0])
+	if err != nil {
+		return s, nil, err
+	}
+	pass(20 * time.Second)
+	keys := make([]string, count)
+	for i := range keys {
+		keys[i] = string(binary.BigEndian.AppendUint64([]byte("somewhere"), uint64(i)))
+	}
+	if before != nil {
+		before(keys, servers)
+	}
+	var took []time.Duration
+	for _, key := range keys {
+		seen, err := n.look(ctx, observer, key, servers)
+		if err != nil {
+			return s, nil, err
+		}
+		s.found += seen.found / float64(count)
+		if seen.took > 0 { // else somebody of its region was asked a moment ago
+			took = append(took, seen.took)
+		}
+		pass(gap)
+	}
+	if len(took) == 0 {
+		return s, nil, errors.New("no lookup asked anybody: the network is too small to show anything")
+	}
+	slices.Sort(took)
+	s.median, s.worst = took[len(took)/2], took[len(took)-1]
+	return s, observer, nil
+}
+
+// sizes measures hops and time against the size of the network, and what an idle hour
+// costs.
+func sizes(ctx context.Context, c *campaign.Campaign) error {
+	c.Table("nodes", "", "hops", "at most", "median", "worst", "found", "finds an idle node-hour")
+	all := []int{50, 100, 200}
+	if c.Quick {
+		all = []int{32}
+	}
+	for _, nodes := range all {
+		err := both(ctx, c, even, func(ctx context.Context, n *net) error {
+			if err := n.grow(ctx, nodes); err != nil {
+				return err
+			}
+			s, observer, err := n.looks(ctx, c.Size(20, 6), gap(c), nil)
+			if err != nil {
+				return err
+			}
+			if n.kind == stock {
+				c.Row(nodes, string(n.kind), "-", "-", s.median, s.worst, s.found, "-")
+				return nil
+			}
+			view := observer.ours.Status()
+			hops, bound := float64(view.Hops)/float64(view.Searches), 1+math.Log2(float64(nodes)/20)
+			rest := n.rest(time.Duration(c.Size(60, 10)) * time.Minute)
+			c.Row(nodes, string(n.kind), hops, bound, s.median, s.worst, s.found, rest)
+			c.AtMost(fmt.Sprintf("hops_%d", nodes), hops, max(bound, 1.5))
+			c.AtLeast(fmt.Sprintf("found_%d", nodes), s.found, 0.999)
+			c.Figure(fmt.Sprintf("idle_finds_%d", nodes), rest)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rest is the questions for nodes that each server asks in an hour, measured over some
+// time in which nothing happens.
+func (n *net) rest(over time.Duration) float64 {
+	asked := func() (sum uint64) {
+		for _, m := range n.members {
+			sum += m.ours.Status().Finds
+		}
+		return sum
+	}
+	before := asked()
+	pass(over)
+	return float64(asked()-before) / float64(len(n.members)) / over.Hours()
+}
+
+// faults measures lookups where nodes hang, are gone or are far.
+func faults(ctx context.Context, c *campaign.Campaign) error {
+	c.Table("fault", "", "median", "worst", "found")
+	nodes, count := c.Size(100, 32), c.Size(20, 8)
+	well := map[kind]time.Duration{}
+	for _, f := range []struct {
+		name  string
+		links func() nodetest.LinksConfig
+		hurt  func(n *net, keys []string, servers []*member)
+	}{
+		{"none", even, nil},
+		{"one_far_hangs", even, func(n *net, keys []string, servers []*member) {
+			far := n.truth(keys[0], servers[1:])
+			n.hurt(n.byID[far[len(far)-1]], true)
+		}},
+		{"nearest_hangs", even, func(n *net, keys []string, servers []*member) {
+			for _, key := range keys[:2] {
+				n.hurt(n.byID[n.truth(key, servers[1:])[0]], true)
+			}
+		}},
+		{"three_of_ten_gone", even, func(n *net, _ []string, servers []*member) {
+			for _, i := range c.Rand.Perm(len(servers) - 1)[:3*len(servers)/10] {
+				n.hurt(servers[i+1], false)
+			}
+		}},
+		{"half_at_200_ms", uneven, nil},
+	} {
+		if c.Quick && (f.name == "one_far_hangs" || f.name == "half_at_200_ms") {
+			continue
+		}
+		err := both(ctx, c, f.links, func(ctx context.Context, n *net) error {
+			if err := n.grow(ctx, nodes); err != nil {
+				return err
+			}
+			s, _, err := n.looks(ctx, count, gap(c), func(keys []string, servers []*member) {
+				if f.hurt != nil {
+					f.hurt(n, keys, servers)
+				}
+			})
+			if err != nil {
+				return err
+			}
+			c.Row(f.name, string(n.kind), s.median, s.worst, s.found)
+			c.Figure(f.name+"_"+string(n.kind)+"_worst_ms", s.worst.Milliseconds())
+			if f.name == "none" {
+				well[n.kind] = max(well[n.kind], s.worst)
+			}
+			if n.kind == ours {
+				c.AtLeast(f.name+"_found", s.found, 0.99)
+				c.Figure(f.name+"_slower", float64(s.median)/float64(well[ours]))
+				c.AtMost(f.name+"_seconds", s.worst.Seconds(), 1) // a question alone may take three
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// operator lets one operator with many nodes in one /16 dial a node.
+func operator(ctx context.Context, c *campaign.Campaign) error {
+	c.Table("one operator", "", "its nodes", "in the table", "of", "most in a bucket", "refused")
+	honest, crowd := c.Size(30, 8), c.Size(150, 12)
+	return both(ctx, c, func() nodetest.LinksConfig {
+		links := even()
+		links.Subnet = func(i int) int { return min(i, honest+1) }
+		return links
+	}, func(ctx context.Context, n *net) error {
+		victim, err := n.add(ctx, true, dht.IPGroups{PerBucket: 2, PerTable: 3})
+		if err != nil {
+			return err
+		}
+		if err := n.fill(ctx, honest, victim); err != nil {
+			return err
+		}
+		before := len(n.members)
+		if err := n.fill(ctx, crowd, victim); err != nil {
+			return err
+		}
+		bad := map[peer.ID]bool{}
+		for _, m := range n.members[before:] {
+			bad[m.host.ID()] = true
+		}
+		inTable, most, perBucket := 0, 0, map[int]int{}
+		for _, p := range victim.table() {
+			if bad[p] {
+				shared := kb.CommonPrefixLen(kb.ConvertPeerID(p), kb.ConvertPeerID(victim.host.ID()))
+				inTable++
+				perBucket[shared]++
+				most = max(most, perBucket[shared])
+			}
+		}
+		refused := any("-")
+		if n.kind == ours {
+			s := victim.ours.Status()
+			refused = s.Refused
+			c.AtMost("operator_in_table", float64(inTable), 3)
+			c.AtMost("operator_in_bucket", float64(most), 2)
+			c.AtLeast("operator_refused", float64(s.Refused), 1)
+		}
+		c.Row("", string(n.kind), crowd, inTable, len(victim.table()), most, refused)
+		return nil
+	})
+}
+
+// fill starts nodes that all join through one.
+func (n *net) fill(ctx context.Context, count int, through *member) error {
+	for range count {
+		if _, err := n.add(ctx, true, dht.IPGroups{}, through); err != nil {
+			return err
+		}
+	}
+	pass(3 * time.Minute)
+	return ctx.Err()
+}
+
+// flood lets many newcomers join at once, and looks what is left of those who were
+// there.
+func flood(ctx context.Context, c *campaign.Campaign) error {
+	c.Table("newcomers", "", "old nodes", "newcomers", "old connected peers kept", "pending")
+	old, young := c.Size(60, 16), c.Size(140, 16)
+	return both(ctx, c, even, func(ctx context.Context, n *net) error {
+		if err := n.grow(ctx, old); err != nil {
+			return err
+		}
+		watched := n.members[1]
+		before := watched.table()
+		if err := n.fill(ctx, young, n.members[0]); err != nil {
+			return err
+		}
+		kept := 0
+		after := watched.table()
+		for _, p := range before {
+			if slices.Contains(after, p) {
+				kept++
+			}
+		}
+		share := float64(kept) / float64(max(len(before), 1))
+		pending := any("-")
+		if n.kind == ours {
+			pending = watched.ours.Status().Pending
+			c.AtLeast("old_kept", share, 1)
+		}
+		c.Row("", string(n.kind), old, young, share, pending)
+		return nil
+	})
+}
