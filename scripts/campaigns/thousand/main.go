@@ -1,0 +1,262 @@
+// Command thousand has a thousand whole nodes join, publish, read, watch, lose a third of themselves and break in two.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/starling-social/starling/node"
+	"github.com/starling-social/starling/node/nodetest"
+	"github.com/starling-social/starling/records"
+	"github.com/starling-social/starling/scripts/internal/campaign"
+	"github.com/starling-social/starling/scripts/internal/colony"
+)
+
+func main() {
+	o := &options{}
+	campaign.Main("thousand", o.run, func(f *flag.FlagSet) {
+		f.StringVar(&o.corpus, "corpus", os.Getenv("STARLING_CORPUS"), "a `file` of posts, one JSON object a line, perhaps gzipped, to publish; without one they are made up")
+		f.IntVar(&o.nodes, "nodes", 0, "how `many` nodes, instead of 1,000, or 40 with --quick")
+	})
+}
+
+type options struct {
+	corpus string
+	nodes  int
+}
+
+const (
+	// memory is how much may be taken before the collector works harder.
+	memory = 14 << 30
+	// Nodes that start together connect to everybody, and half a million connections
+	// fit no machine: they come in waves, and trim what they do not need.
+	wave              = 25
+	waveRest          = 20 * time.Second
+	connsLow, connsHi = 32, 48
+	interval          = 3 * time.Minute
+	parted            = 10 * time.Minute
+	readers           = 8
+	atOnce            = 32 // posts under way
+)
+
+// run is one night: everything that happens to a network in its life, in a few minutes.
+func (o *options) run(ctx context.Context, c *campaign.Campaign) error {
+	debug.SetMemoryLimit(memory)
+	return campaign.Simulate(ctx, func(ctx context.Context, s *campaign.Simulation) error {
+		n := &night{Campaign: c, options: o}
+		c.Table("what", "nodes", "posts", "", "virtual", "of processors", "GB", "goroutines")
+		for _, part := range []func(context.Context, *campaign.Simulation) error{n.join, n.publish, n.read, n.kill, n.part} {
+			if err := part(ctx, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// A night is the network and what was published on it.
+type night struct {
+	*campaign.Campaign
+	*options
+
+	net   *colony.Colony
+	posts []*records.Record
+
+	virtual time.Time // when the present part began
+	real    time.Duration
+}
+
+// begin and report frame a part.
+func (n *night) begin() { n.virtual, n.real = time.Now(), cpu() }
+
+func (n *night) report(what, result string) {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	n.Row(what, len(n.net.Net.Running()), len(n.posts), result, time.Since(n.virtual).Round(time.Second),
+		(cpu() - n.real).Round(time.Second), float64(m.Sys)/(1<<30), runtime.NumGoroutine())
+}
+
+// join starts the nodes in waves.
+func (n *night) join(ctx context.Context, s *campaign.Simulation) (err error) {
+	all := n.nodes
+	if all == 0 {
+		all = n.Size(1_000, 40)
+	}
+	n.begin()
+	n.net, err = colony.Found(n.Campaign, s, colony.Config{
+		Nodes: min(wave, all), Neighbourhood: n.Size(16, 4),
+		Tune: func(c *node.Config) {
+			c.ConnsLow, c.ConnsHigh, c.HealInterval = connsLow, connsHi, interval
+			c.DoorSize = 512
+		},
+	})
+	if err != nil {
+		return err
+	}
+	for len(n.net.Net.Nodes) < all {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for range min(wave, all-len(n.net.Net.Nodes)) {
+			n.net.Net.Start()
+		}
+		n.net.Net.WaitReady()
+		n.net.Net.Pass(waveRest)
+	}
+	n.net.Net.Settle()
+	around := n.net.Neighbours()
+	n.report("join", fmt.Sprintf("neighbourhoods of %d to %d", around[0], around[len(around)-1]))
+	n.Figure("nodes", all)
+	n.Figure("neighbourhood_least", around[0])
+	n.AtLeast("nodes in the smallest neighbourhood", float64(around[0]), float64(n.net.Network.Params.Neighbourhood))
+	return nil
+}
+
+// publish has nodes all over the network post, while some watch.
+func (n *night) publish(ctx context.Context, _ *campaign.Simulation) error {
+	n.begin()
+	drafts, err := n.drafts(n.Size(1_000, 100))
+	if err != nil {
+		return err
+	}
+	ears, err := n.listen(ctx, drafts)
+	if err != nil {
+		return err
+	}
+	failed, err := n.put(ctx, drafts, n.net.Net.Running())
+	if err != nil {
+		return err
+	}
+	n.net.Net.Pass(10 * time.Second)
+	heard, expected := ears.end(n.posts)
+	n.report("publish and watch", fmt.Sprintf("%d of %d heard live", heard, expected))
+	n.Figure("posts", len(n.posts))
+	n.AtMost("posts that no majority acknowledged", float64(len(failed)), 0)
+	n.AtLeast("share of posts heard live", float64(heard)/float64(max(expected, 1)), 0.999)
+	return nil
+}
+
+// put publishes drafts, each on a node of some, and returns what no majority of the
+// members acknowledged.
+func (n *night) put(ctx context.Context, drafts []node.Draft, on []*nodetest.Node) (failed []*records.Record, err error) {
+	results := make([]*records.Record, len(drafts))
+	short := make([]bool, len(drafts))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for i, d := range drafts {
+		x := on[n.net.Random.IntN(len(on))]
+		g.Go(func() error {
+			receipt, err := x.Publish(gctx, d)
+			if errors.Is(err, node.ErrNoQuorum) {
+				short[i], err = true, nil
+			}
+			results[i] = receipt.Record
+			if err != nil {
+				return fmt.Errorf("publish on node %d: %w", x.Index, err)
+			}
+			return nil
+		})
+	}
+	err = g.Wait()
+	for i, r := range results {
+		if short[i] {
+			failed = append(failed, r)
+		}
+		if r != nil {
+			n.posts = append(n.posts, r)
+		}
+	}
+	return failed, err
+}
+
+// read reads every timeline from end to end.
+func (n *night) read(ctx context.Context, _ *campaign.Simulation) error {
+	return n.readAll(ctx, "read", 1)
+}
+
+func (n *night) readAll(ctx context.Context, when string, least float64) error {
+	n.begin()
+	running := n.net.Net.Running()
+	var by []*nodetest.Node
+	for range readers {
+		by = append(by, running[n.net.Random.IntN(len(running))])
+	}
+	got, err := n.net.Read(ctx, by, n.posts)
+	if err != nil {
+		return err
+	}
+	n.report(when, fmt.Sprintf("%.4g in all timelines, %d gaps", got.Everywhere(), got.Gaps))
+	n.Figure("readable, "+when, got.Everywhere())
+	n.AtLeast("posts readable in all their timelines, "+when, got.Everywhere(), least)
+	n.AtMost("posts read twice, "+when, float64(got.Twice+got.Foreign), 0)
+	return nil
+}
+
+// kill takes 30 % away at once and lets the rest heal.
+func (n *night) kill(ctx context.Context, _ *campaign.Simulation) error {
+	all := len(n.net.Net.Nodes)
+	n.net.Net.Kill(n.net.Some(all*30/100, all)...)
+	if err := n.readAll(ctx, "30 % killed", 0.999); err != nil {
+		return err
+	}
+	n.begin()
+	n.net.Net.Pass(2*interval + time.Minute)
+	return n.whole("healed", "places that differ two intervals and a minute after the deaths")
+}
+
+// whole checks every place on every member.
+func (n *night) whole(what, bar string) error {
+	differences := n.net.Net.Audit(n.posts)
+	n.report(what, fmt.Sprintf("%d places differ", len(differences)))
+	n.AtMost(bar, float64(len(differences)), 0)
+	return nil
+}
+
+// part breaks the network in two halves that both go on, and joins them again.
+func (n *night) part(ctx context.Context, _ *campaign.Simulation) error {
+	n.begin()
+	var sides [2][]*nodetest.Node
+	var ids [2][]int
+	for i, x := range n.net.Net.Running() {
+		sides[i%2] = append(sides[i%2], x)
+		ids[i%2] = append(ids[i%2], x.Index)
+	}
+	n.net.Net.Links.Partition(ids[0], ids[1])
+	n.net.Net.Pass(parted)
+	var failed []*records.Record
+	for i, side := range sides {
+		drafts, err := n.drafts(n.Size(50, 20))
+		if err != nil {
+			return err
+		}
+		for j := range drafts {
+			drafts[j].Text = fmt.Sprintf("on side %d: %.200s", i, drafts[j].Text)
+		}
+		short, err := n.put(ctx, drafts, side)
+		if err != nil {
+			return err
+		}
+		failed = append(failed, short...)
+	}
+	n.net.Net.Links.Heal()
+	n.net.Net.Pass(time.Minute)
+	n.Figure("posts that a side had no majority for", len(failed))
+	for _, r := range failed { // their writers were told, and try again
+		if _, err := sides[0][0].PublishRecord(ctx, r, nil); err != nil {
+			return fmt.Errorf("publish again: %w", err)
+		}
+	}
+	n.net.Net.Pass(9 * time.Minute)
+	if err := n.whole("parted and healed", "places that differ ten minutes after mending"); err != nil {
+		return err
+	}
+	return n.readAll(ctx, "at the end", 1)
+}
