@@ -51,6 +51,7 @@ type healer struct {
 	mu     sync.Mutex // protects what follows
 	ledger *healing.Ledger
 	shed   int // bits of the region outside of which nothing is left
+	told   int // bits of the region when those beside it were last given what we had of theirs
 	status Healing
 }
 
@@ -59,7 +60,7 @@ type healer struct {
 func newHealer(holds bool) *healer {
 	return &healer{
 		moved: make(chan struct{}, 1), doubt: make(chan struct{}, 1),
-		ledger: healing.NewLedger(), status: Healing{Filling: holds},
+		ledger: healing.NewLedger(), told: noRegion, status: Healing{Filling: holds},
 	}
 }
 
@@ -75,6 +76,7 @@ func (n *Node) heal(ctx context.Context) error {
 		if done := n.healOnce(ctx); (done == 0 || n.healer.healing().Filling) && len(n.dht.Neighbours()) > 0 {
 			next = min(next, jitter(healRetry))
 		}
+		n.bequeath(ctx)
 		n.shed(ctx)
 		if !n.healer.await(ctx, next) {
 			return nil
@@ -149,6 +151,9 @@ func (h *healer) grown(bits int) {
 	defer h.mu.Unlock()
 	if h.ledger.Grown(bits) {
 		h.status.Filling = true
+	}
+	if h.told != noRegion {
+		h.told = min(h.told, bits)
 	}
 	select {
 	case h.moved <- struct{}{}:
@@ -281,8 +286,19 @@ const healBatch = 128
 // give puts to the other what it lacks, each place at most once a minute, however
 // often it says so.
 func (s *comparison) give(ctx context.Context, differences []reconcile.Difference) error {
+	for part := range slices.Chunk(s.lacked(differences, s.node.repairs.take), healBatch) {
+		taken, err := s.node.mend(ctx, s.Peer, part)
+		if err != nil {
+			return fmt.Errorf("give what %s lacks: %w", s.Peer, err)
+		}
+		s.given += taken
+	}
+	return nil
+}
+
+// lacked is what of our differences the other lacks and may be given now.
+func (s *comparison) lacked(differences []reconcile.Difference, may func(repairKey, time.Time) bool) (puts []records.Put) {
 	n := s.node
-	var puts []records.Put
 	fresh := map[records.Place]bool{}
 	for _, d := range differences {
 		if s.left == 0 || d.Ours == (records.ID{}) {
@@ -294,21 +310,14 @@ func (s *comparison) give(ctx context.Context, differences []reconcile.Differenc
 		}
 		place := here[0].Place
 		if _, seen := fresh[place]; !seen {
-			fresh[place] = n.repairs.take(repairKey{s.Peer, place}, n.now())
+			fresh[place] = may(repairKey{s.Peer, place}, n.now())
 		}
 		if fresh[place] {
 			puts = append(puts, here[0])
 			s.left--
 		}
 	}
-	for part := range slices.Chunk(puts, healBatch) {
-		taken, err := n.mend(ctx, s.Peer, part)
-		if err != nil {
-			return fmt.Errorf("give what %s lacks: %w", s.Peer, err)
-		}
-		s.given += taken
-	}
-	return nil
+	return puts
 }
 
 var errNotFilled = &exchange.Refusal{Code: exchange.Busy, Sentence: "what this place holds is still being gathered here; ask another member"}

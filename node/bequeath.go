@@ -1,0 +1,131 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/starling-social/starling/node/healing"
+	"github.com/starling-social/starling/protocol/exchange"
+	"github.com/starling-social/starling/records"
+	"github.com/starling-social/starling/records/reconcile"
+)
+
+// When a region shrinks, what was taken in for the half that is no longer ours may be
+// held by nobody in that half: they were on the other side of a partition, or not
+// known. We keep it, because one bit of slack is kept, but readers ask them. So once
+// after each time a node compares with a few of them what they hold, and gives what
+// they lack; among themselves they see to the rest.
+
+const heirs = 3 // members of the other half that are given it
+
+// bequeath gives the other half of what our region was what it lacks of its own.
+func (n *Node) bequeath(ctx context.Context) {
+	bits := n.dht.Prefix()
+	if n.healer.toldTo(bits) {
+		return
+	}
+	self := standsAt(n.host.ID())
+	hood, err := n.dht.Members(ctx, besides(self, bits))
+	if err != nil {
+		n.log.Debug("find those beside our region", "err", err)
+		return
+	}
+	them := slices.DeleteFunc(slices.Clone(hood.Peers), func(p peer.ID) bool { return healing.SharedBits(self, standsAt(p)) != bits-1 })
+	rand.Shuffle(len(them), func(i, j int) { them[i], them[j] = them[j], them[i] })
+	them = them[:min(len(them), heirs)]
+	done := 0
+	for _, p := range them {
+		bounded, cancel := context.WithTimeout(ctx, healTime)
+		whole, err := n.bequeathTo(bounded, p, bits)
+		cancel()
+		if err != nil {
+			n.log.Debug("give those beside our region what they lack", "peer_id", p, "err", err)
+		}
+		if whole {
+			done++
+		}
+	}
+	if len(them) > 0 && done >= min(2, len(them)) && n.dht.Prefix() == bits {
+		n.healer.toldDone(bits)
+	}
+}
+
+// bequeathTo compares with one of them what it holds, and tells whether it was given
+// all that it lacks.
+func (n *Node) bequeathTo(ctx context.Context, p peer.ID, bits int) (whole bool, err error) {
+	if theirs, err := n.client.PrefixOf(ctx, p); err == nil {
+		bits = max(bits, theirs)
+	}
+	from, to := reconcile.Under(standsAt(p), bits)
+	if ours, err := n.store.Holdings().Fingerprint(from, to); err != nil || ours.Count == 0 {
+		return err == nil, err // to compare nothing with all of theirs would have them list it
+	}
+	s := &comparison{Comparison: healing.Comparison{Peer: p, What: healing.Part{Prefix: standsAt(p), Bits: bits}}, node: n, left: healGive}
+	rest, err := n.client.Reconcile(ctx, p, exchange.Common(s.What), n.store.Holdings(), reconcile.Start, func(d []reconcile.Difference) error { return s.bequeath(ctx, d) })
+	n.healer.bequeathed(s.given)
+	if s.given > 0 {
+		n.log.Info("gave those beside our region what they lacked", "peer_id", p, "given", s.given)
+	}
+	return err == nil && rest == reconcile.End && s.left > 0, err
+}
+
+// bequeath gives what is lacked. Unlike neighbours, who take it when they compare, those
+// beside our region have nobody else to learn it from: it is given at once, at the pace
+// of healing, and again as seldom as anything is.
+func (s *comparison) bequeath(ctx context.Context, differences []reconcile.Difference) error {
+	n := s.node
+	for part := range slices.Chunk(s.lacked(differences, n.repairs.takeAtOnce), healBatch) {
+		if err := n.repairs.await(ctx, part); err != nil {
+			return err
+		}
+		results, err := n.put(ctx, s.Peer, part)
+		if err != nil {
+			return fmt.Errorf("give what %s lacks: %w", s.Peer, err)
+		}
+		for _, r := range results {
+			if r.Err == nil {
+				s.given++
+			}
+		}
+	}
+	return nil
+}
+
+// besides is where the other half begins of the region that was ours before it had so
+// many bits.
+func besides(self records.Coordinate, bits int) records.Coordinate {
+	self[(bits-1)/8] ^= 0x80 >> ((bits - 1) % 8)
+	return self
+}
+
+// toldTo tells whether those beside a region of so many bits have been given what we
+// had of theirs. Where the region begins there is nothing to give: who starts has what
+// is old, or nothing.
+func (h *healer) toldTo(bits int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.told == noRegion {
+		h.told = bits
+	}
+	h.told = min(h.told, bits) // of what comes while the region is larger they know nothing
+	return h.told == bits
+}
+
+// noRegion is more bits than a region has.
+const noRegion = 8*len(records.Coordinate{}) + 1
+
+func (h *healer) toldDone(bits int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.told = bits
+}
+
+func (h *healer) bequeathed(given int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.status.Given += int64(given)
+}
