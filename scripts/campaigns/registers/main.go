@@ -1,9 +1,10 @@
-// Command registers writes and reads registers, ours beside stock kad-dht's values.
+// Command registers writes and reads registers, ours beside stock kad-dht's values, and from JavaScript.
 package main
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"slices"
 	"time"
@@ -14,7 +15,36 @@ import (
 	"github.com/starling-social/starling/scripts/internal/campaign"
 )
 
-func main() { campaign.Main("registers", run) }
+func main() {
+	only := ""
+	campaign.Main("registers", func(ctx context.Context, c *campaign.Campaign) error {
+		return parts(ctx, c, only)
+	}, func(f *flag.FlagSet) { f.StringVar(&only, "only", "", "run one part: simulated or js") })
+}
+
+// parts runs what was asked for: all, unless it is one part. JavaScript is left out of
+// all where it cannot run, and says so.
+func parts(ctx context.Context, c *campaign.Campaign, only string) error {
+	switch only {
+	case "simulated":
+		return run(ctx, c)
+	case "js":
+		return javascript(ctx, c)
+	case "":
+	default:
+		return fmt.Errorf("no part %q: simulated or js", only)
+	}
+	if err := run(ctx, c); err != nil {
+		return err
+	}
+	if missing := missingTools(); missing != "" {
+		c.Table("js-libp2p", "")
+		c.Row("left out", "no "+missing+" on this machine")
+		c.Figure("js", "left out: no "+missing)
+		return nil
+	}
+	return javascript(ctx, c)
+}
 
 // roundTrip is that of every link.
 const roundTrip = 40 * time.Millisecond
