@@ -283,4 +283,7 @@ func TestLedger_answers(t *testing.T) {
 	if l.AnswerFor(view(1)) || !l.Answers(1) {
 		t.Error("the larger region is not answered for")
 	}
+	if l.Grown(2) || !l.Grown(1) || l.Answers(1) || !l.Answers(2) {
+		t.Error("what was another's meanwhile is answered for although it was not compared again")
+	}
 }

@@ -72,9 +72,12 @@ func (l *Ledger) AnswerFor(v View) (filling bool) {
 }
 
 // Grown notes that our region has this many bits now. When these are fewer than it
-// is answered for, the comparisons so far were about less, and it tells so.
+// is answered for, the comparisons so far were about less, and it tells so. When they
+// are more, what lies outside is others' from now on, and of what is put there in the
+// meantime we may hear nothing, should it become ours again.
 func (l *Ledger) Grown(bits int) (larger bool) {
 	if bits >= l.bits {
+		l.bits = bits
 		return false
 	}
 	l.growths++
