@@ -190,7 +190,7 @@ func (s *Store) FineSums(entries uint64) { s.sums.fine = entries }
 
 // ReviveAtOnce makes a store that failed be opened again with the next write. It is
 // called before there is any.
-func (s *Store) ReviveAtOnce() { s.revival.every = 0 }
+func (s *Store) ReviveAtOnce() { s.revival.every.Store(0) }
 
 // Tidy makes a table of what is in memory.
 func (s *Store) Tidy() {

@@ -1,6 +1,9 @@
 package datastore
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // What the store does with time, all of it: it waits for a disk, and puts a date into
 // the name of what it puts aside. Nothing that is stored depends on it.
@@ -33,7 +36,7 @@ func asideName() string { return damagedPrefix + time.Now().UTC().Format("200601
 
 // A revival is when a map that failed may be opened again.
 type revival struct {
-	every      time.Duration
+	every      atomic.Int64 // in nanoseconds; tests change it while the committer runs
 	next, mend time.Time
 }
 
@@ -43,7 +46,7 @@ func (r *revival) due(damaged bool) bool {
 	if now.Before(r.next) || damaged && now.Before(r.mend) {
 		return false
 	}
-	r.next = now.Add(r.every)
+	r.next = now.Add(time.Duration(r.every.Load()))
 	return true
 }
 

@@ -124,7 +124,7 @@ func newStore(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{
+	s := &Store{
 		network: cfg.Network,
 		owner:   cfg.Owner,
 		limits:  cfg.Limits,
@@ -139,8 +139,9 @@ func newStore(cfg Config) (*Store, error) {
 		stopped: make(chan struct{}),
 		sums:    &sums{fine: fineEntries},
 		shelves: shelves,
-		revival: revival{every: reviveEvery},
-	}, nil
+	}
+	s.revival.every.Store(int64(reviveEvery))
+	return s, nil
 }
 
 func (s *Store) start() {

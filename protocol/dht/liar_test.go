@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +35,7 @@ func (n *testNet) lie(node *testNode, name func(target []byte) []*kadpb.Message_
 			}
 		}
 	}
+	var naming sync.Mutex // streams are answered side by side
 	node.host.SetStreamHandler(id, func(s network.Stream) {
 		defer func() { _ = s.Close() }()
 		r, w := msgio.NewVarintReaderSize(s, 1<<16), msgio.NewVarintWriter(s)
@@ -47,7 +50,9 @@ func (n *testNet) lie(node *testNode, name func(target []byte) []*kadpb.Message_
 			}
 			reply := kadpb.NewMessage(m.GetType(), m.GetKey(), 0)
 			if m.GetType() == kadpb.Message_FIND_NODE {
+				naming.Lock()
 				reply.CloserPeers = name(m.GetKey())
+				naming.Unlock()
 			}
 			if b, err = proto.Marshal(reply); err != nil || w.WriteMsg(b) != nil {
 				return
@@ -163,7 +168,7 @@ func TestSearch_floodOfNames(t *testing.T) {
 		var (
 			named []peer.ID
 			flood []*kadpb.Message_Peer
-			asked int
+			asked atomic.Int64
 		)
 		for i := range 10_000 { // as far as a message goes: 4 MiB
 			p, err := peer.IDFromPrivateKey(keyOf(t, 1<<41+i))
@@ -178,7 +183,7 @@ func TestSearch_floodOfNames(t *testing.T) {
 			flood = append(flood, m)
 		}
 		n.lie(flooder, func([]byte) []*kadpb.Message_Peer {
-			asked++
+			asked.Add(1)
 			return flood
 		})
 		var before, after runtime.MemStats
@@ -193,7 +198,7 @@ func TestSearch_floodOfNames(t *testing.T) {
 			first.Forget(flooder.host.ID())
 			pass(time.Minute)
 		}
-		if asked == 0 {
+		if asked.Load() == 0 {
 			t.Fatal("nobody asked the flooder: the test shows nothing")
 		}
 		runtime.GC()
