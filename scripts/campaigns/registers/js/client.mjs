@@ -10,8 +10,7 @@
 //         "errors": the names of their errors}
 //   get: {"step", "value": null if there is none}
 //
-// One client writes and knows the first node, another reads and knows the last: both
-// find all others, and neither reads back what it has itself in memory.
+// One client writes and another reads, so that none reads back what it has in memory.
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { identify } from '@libp2p/identify'
@@ -53,6 +52,17 @@ const client = (plan) => createLibp2p({
 
 const bytes = (text) => new Uint8Array(Buffer.from(text))
 
+// A lookup goes from the nodes in the routing table to nodes nearer by, and to no others:
+// only who has met all nodes puts to all of them.
+async function meet (libp2p, nodes) {
+  const table = libp2p.services.dht.routingTable
+  const all = new Promise((resolve) => {
+    table.addEventListener('peer:add', () => { if (table.size >= nodes.length) resolve() })
+  })
+  await Promise.all(nodes.map((node) => libp2p.dial(multiaddr(node))))
+  await all
+}
+
 // A put's events tell of each peer what became of it. What fails before the value is
 // sent, such as a dial, is no refusal.
 async function put (dht, { step, key, value }) {
@@ -83,8 +93,7 @@ const plan = await json(process.stdin)
 const writer = await client(plan)
 const reader = await client(plan)
 try {
-  await writer.dial(multiaddr(plan.nodes.at(0)))
-  await reader.dial(multiaddr(plan.nodes.at(-1)))
+  await Promise.all([meet(writer, plan.nodes), meet(reader, plan.nodes)])
   for (const step of plan.steps) {
     const told = step.do === 'put' ? await put(writer.services.dht, step) : await get(reader.services.dht, step)
     console.log(JSON.stringify(told))
