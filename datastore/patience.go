@@ -37,16 +37,16 @@ func asideName() string { return damagedPrefix + time.Now().UTC().Format("200601
 // A revival is when a map that failed may be opened again.
 type revival struct {
 	every      atomic.Int64 // in nanoseconds; tests change it while the committer runs
-	next, mend time.Time
+	last, mend time.Time
 }
 
-// due tells whether it is time to try, and if so when the next time is.
+// due tells whether it is time to try, and if so takes note of it.
 func (r *revival) due(damaged bool) bool {
 	now := time.Now()
-	if now.Before(r.next) || damaged && now.Before(r.mend) {
+	if now.Sub(r.last) < time.Duration(r.every.Load()) || damaged && now.Before(r.mend) {
 		return false
 	}
-	r.next = now.Add(time.Duration(r.every.Load()))
+	r.last = now
 	return true
 }
 
