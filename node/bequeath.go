@@ -34,7 +34,7 @@ func (n *Node) bequeath(ctx context.Context) {
 		n.log.Debug("find those beside our region", "err", err)
 		return
 	}
-	them := slices.DeleteFunc(slices.Clone(hood.Peers), func(p peer.ID) bool { return healing.SharedBits(self, standsAt(p)) != bits-1 })
+	them := slices.DeleteFunc(slices.Clone(hood.Peers), func(p peer.ID) bool { return self.SharedBits(standsAt(p)) != bits-1 })
 	rand.Shuffle(len(them), func(i, j int) { them[i], them[j] = them[j], them[i] })
 	them = them[:min(len(them), heirs)]
 	done := 0

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"math/bits"
 	"testing"
 	"time"
 
@@ -39,7 +38,7 @@ func TestBequeath_partition(t *testing.T) {
 		for i := 0; ; i++ {
 			tag = records.Tag(fmt.Sprint("tag", i))
 			at := records.TagPlace(tag).At(records.LevelMonth, s.post(time.Now(), "where", tag)).Coordinate()
-			if leading(self, at) >= prefix {
+			if records.Coordinate(self).SharedBits(at) >= prefix {
 				break
 			}
 		}
@@ -61,14 +60,4 @@ func TestBequeath_partition(t *testing.T) {
 			}
 		}
 	})
-}
-
-// leading is how many bits two coordinates have in common.
-func leading(a, b records.Coordinate) int {
-	for i := range a {
-		if x := a[i] ^ b[i]; x != 0 {
-			return 8*i + bits.LeadingZeros8(x)
-		}
-	}
-	return 8 * len(a)
 }

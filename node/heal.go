@@ -243,7 +243,7 @@ func (n *Node) common(ctx context.Context, p peer.ID) (healing.Part, bool) {
 	if bits, err := n.client.PrefixOf(ctx, p); err == nil && bits > c.Bits {
 		c = healing.Part{Prefix: theirs, Bits: bits}
 	}
-	return c, healing.SharedBits(self, theirs) >= n.dht.Prefix()
+	return c, self.SharedBits(theirs) >= n.dht.Prefix()
 }
 
 // A comparison is what came of comparing with one neighbour.
@@ -329,7 +329,7 @@ func (n *Node) answersFor(p records.Place) error {
 	switch {
 	case n.config.Client, !n.dht.Holds(at):
 		return nil
-	case n.healer.answers(healing.SharedBits(standsAt(n.host.ID()), at)), len(n.dht.Neighbours()) == 0:
+	case n.healer.answers(standsAt(n.host.ID()).SharedBits(at)), len(n.dht.Neighbours()) == 0:
 		return nil
 	default:
 		return errNotFilled

@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
-	"github.com/starling-social/starling/node/healing"
 	"github.com/starling-social/starling/protocol"
 	"github.com/starling-social/starling/records"
 )
@@ -297,7 +296,7 @@ func (h *hearing) stir(p peer.ID) {
 // near tells whether a peer may be one of those who sit at a coordinate. Which of
 // them are is known only to some minutes; who is not near is not.
 func (h *hearing) near(p, at records.Coordinate) bool {
-	return healing.SharedBits(p, at) >= h.node.dht.Prefix()-1
+	return p.SharedBits(at) >= h.node.dht.Prefix()-1
 }
 
 // relayed tells whether anybody is connected who may relay for a shard; of course,

@@ -9,7 +9,6 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
-	"github.com/starling-social/starling/node/healing"
 	"github.com/starling-social/starling/protocol/exchange"
 	"github.com/starling-social/starling/records"
 )
@@ -60,7 +59,7 @@ func (n *Node) members(ctx context.Context, p records.Place) ([]peer.ID, error) 
 	}
 	holders := slices.DeleteFunc(slices.Clone(hood.Peers), func(m peer.ID) bool {
 		held, known := n.client.KnownPrefix(m)
-		return known && healing.SharedBits(standsAt(m), c) < held
+		return known && standsAt(m).SharedBits(c) < held
 	})
 	if len(holders) > 0 {
 		return holders, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/starling-social/starling/node/healing"
 	"github.com/starling-social/starling/records"
 )
 
@@ -33,7 +32,7 @@ func (n *Node) shed(ctx context.Context) {
 			n.log.Warn("look for what is no longer ours", "err", err)
 			return
 		}
-		if e.Coordinate == last || healing.SharedBits(self, e.Coordinate) >= bits-1 || n.copies.keeps(e.Place) || n.cache.keeps(e.Place) {
+		if e.Coordinate == last || self.SharedBits(e.Coordinate) >= bits-1 || n.copies.keeps(e.Place) || n.cache.keeps(e.Place) {
 			continue
 		}
 		last = e.Coordinate

@@ -2,9 +2,11 @@ package records
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"math"
+	"math/bits"
 	"strings"
 )
 
@@ -179,6 +181,16 @@ func (p Place) Position(r *Record) Position {
 type Coordinate [32]byte
 
 func (c Coordinate) String() string { return hex.EncodeToString(c[:]) }
+
+// SharedBits is how many leading bits c and d have in common, 256 if they are equal.
+func (c Coordinate) SharedBits(d Coordinate) int {
+	for i := 0; i < len(c); i += 8 {
+		if x := binary.BigEndian.Uint64(c[i:]) ^ binary.BigEndian.Uint64(d[i:]); x != 0 {
+			return 8*i + bits.LeadingZeros64(x)
+		}
+	}
+	return 8 * len(c)
+}
 
 // Location is the DHT key of the place: the BLAKE3 of its bytes, or for a
 // register the key under which any kad-dht client finds it.

@@ -22,7 +22,7 @@ import (
 func neighboursOf(self records.Coordinate, bits, near, far int) (ps []peer.ID) {
 	for i := 0; near > 0 || far > 0; i++ {
 		p := peer.ID(fmt.Sprint("neighbour ", i))
-		shared := healing.SharedBits(self, at(p))
+		shared := records.Coordinate(self).SharedBits(at(p))
 		switch {
 		case shared > bits && near > 0:
 			near--
@@ -44,7 +44,7 @@ func TestPartners_table(t *testing.T) {
 	self := sha256.Sum256([]byte("ourselves"))
 	const bits = 2
 	ps := neighboursOf(self, bits, 4, 4)
-	near := slices.DeleteFunc(slices.Clone(ps), func(p peer.ID) bool { return healing.SharedBits(self, at(p)) == bits })
+	near := slices.DeleteFunc(slices.Clone(ps), func(p peer.ID) bool { return records.Coordinate(self).SharedBits(at(p)) == bits })
 	far := slices.DeleteFunc(slices.Clone(ps), func(p peer.ID) bool { return slices.Contains(near, p) })
 	noon := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	when := func(minutes ...int) map[peer.ID]time.Time {
@@ -118,7 +118,7 @@ func TestView_filled(t *testing.T) {
 	self := sha256.Sum256([]byte("ourselves"))
 	all := healing.Part{Prefix: self}
 	ps := neighboursOf(self, 0, 3, 3)
-	isNear := func(p peer.ID) bool { return healing.SharedBits(self, at(p)) > 0 }
+	isNear := func(p peer.ID) bool { return records.Coordinate(self).SharedBits(at(p)) > 0 }
 	near := slices.DeleteFunc(slices.Clone(ps), func(p peer.ID) bool { return !isNear(p) })
 	far := slices.DeleteFunc(slices.Clone(ps), isNear)
 	// only is what a neighbour of a longer prefix has in common with us.
@@ -188,7 +188,7 @@ func TestView_filledCoversAll(t *testing.T) {
 			}
 			if !slices.ContainsFunc(v.Neighbours, func(p peer.ID) bool {
 				what, done := v.Complete[p]
-				return done && healing.SharedBits(part, what.Prefix) >= what.Bits
+				return done && records.Coordinate(part).SharedBits(what.Prefix) >= what.Bits
 			}) {
 				t.Fatalf("nobody who holds %x was compared with", part[:2])
 			}

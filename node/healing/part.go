@@ -1,10 +1,6 @@
 package healing
 
-import (
-	"math/bits"
-
-	"github.com/starling-social/starling/records"
-)
+import "github.com/starling-social/starling/records"
 
 // A Part of the ring is all coordinates that share the first bits of a prefix.
 type Part struct {
@@ -15,7 +11,7 @@ type Part struct {
 // Covers tells whether all of o lies in p.
 func (p Part) Covers(o Part) bool { return p.Bits <= o.Bits && p.holds(o.Prefix) }
 
-func (p Part) holds(at records.Coordinate) bool { return SharedBits(p.Prefix, at) >= p.Bits }
+func (p Part) holds(at records.Coordinate) bool { return p.Prefix.SharedBits(at) >= p.Bits }
 
 // half is the half of p in which its prefix lies.
 func (p Part) half() Part { return Part{p.Prefix, p.Bits + 1} }
@@ -24,14 +20,4 @@ func (p Part) half() Part { return Part{p.Prefix, p.Bits + 1} }
 func (p Part) other() Part {
 	p.Prefix[(p.Bits-1)/8] ^= 0x80 >> ((p.Bits - 1) % 8)
 	return p
-}
-
-// SharedBits is how many leading bits two coordinates have in common.
-func SharedBits(a, b records.Coordinate) int {
-	for i := range a {
-		if x := a[i] ^ b[i]; x != 0 {
-			return 8*i + bits.LeadingZeros8(x)
-		}
-	}
-	return 8 * len(a)
 }

@@ -81,7 +81,7 @@ func (v View) halves() (near, far []peer.ID) {
 	return near, far
 }
 
-func (v View) isNear(p peer.ID) bool { return SharedBits(v.Self, v.At(p)) > v.Bits }
+func (v View) isNear(p peer.ID) bool { return v.Self.SharedBits(v.At(p)) > v.Bits }
 
 func (v View) count(chosen []peer.ID, near bool) (n int) {
 	for _, p := range chosen {

@@ -88,9 +88,9 @@ func (x *Node) Lose(ctx context.Context, root records.Place) (int, error) {
 // Strays is how many entries the node holds of places that lie outside of twice its
 // region: one bit of slack is kept.
 func (x *Node) Strays() (n int) {
-	own, prefix := sha256.Sum256([]byte(x.PeerID())), x.Status().Prefix
+	own, prefix := records.Coordinate(sha256.Sum256([]byte(x.PeerID()))), x.Status().Prefix
 	for e, err := range x.store.All() {
-		if err == nil && sharedBits(own, e.Coordinate) < prefix-1 {
+		if err == nil && own.SharedBits(e.Coordinate) < prefix-1 {
 			n++
 		}
 	}

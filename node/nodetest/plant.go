@@ -3,7 +3,6 @@ package nodetest
 import (
 	"context"
 	"crypto/sha256"
-	"math/bits"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -139,22 +138,12 @@ func (e *occupiedError) Error() string { return e.place.String() + " is not empt
 
 // holds tells which places are the node's to hold, as its neighbourhood is now.
 func (x *Node) holds() func(records.Coordinate) bool {
-	own, prefix := sha256.Sum256([]byte(x.PeerID())), x.Status().Prefix
-	return func(at records.Coordinate) bool { return !x.client && sharedBits(own, at) >= prefix }
+	own, prefix := records.Coordinate(sha256.Sum256([]byte(x.PeerID()))), x.Status().Prefix
+	return func(at records.Coordinate) bool { return !x.client && own.SharedBits(at) >= prefix }
 }
 
 // Holds tells whether the other node stands in the node's neighbourhood, as that is
 // now. Everybody stands in their own.
 func (x *Node) Holds(other *Node) bool {
-	return sharedBits(sha256.Sum256([]byte(x.PeerID())), sha256.Sum256([]byte(other.PeerID()))) >= x.Status().Prefix
-}
-
-// sharedBits is how many leading bits two coordinates have in common.
-func sharedBits(a, b records.Coordinate) int {
-	for i := range a {
-		if x := a[i] ^ b[i]; x != 0 {
-			return 8*i + bits.LeadingZeros8(x)
-		}
-	}
-	return 8 * len(a)
+	return records.Coordinate(sha256.Sum256([]byte(x.PeerID()))).SharedBits(sha256.Sum256([]byte(other.PeerID()))) >= x.Status().Prefix
 }

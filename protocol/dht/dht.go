@@ -267,7 +267,7 @@ func (d *DHT) IsMember(p peer.ID) bool {
 
 // Holds tells whether c is ours to hold: we serve, and it shares our prefix.
 func (d *DHT) Holds(c records.Coordinate) bool {
-	return d.server && sharedBits(d.self.at, c) >= d.Prefix()
+	return d.server && d.self.at.SharedBits(c) >= d.Prefix()
 }
 
 // Size is the estimated number of nodes in the network that serve; 0 before

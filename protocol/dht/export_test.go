@@ -57,7 +57,6 @@ const (
 var (
 	RegionOf     = regionOf
 	Sibling      = sibling
-	SharedBits   = sharedBits
 	Nearer       = nearer
 	Fraction     = fraction
 	KeyIn        = keyIn

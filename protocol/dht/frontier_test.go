@@ -39,7 +39,7 @@ func newWorld(nodes, bucket int) *world {
 	for _, id := range w.ids {
 		filled := map[int]int{}
 		for _, other := range w.ids {
-			shared := dht.SharedBits(dht.CoordinateOf(id), dht.CoordinateOf(other))
+			shared := dht.CoordinateOf(id).SharedBits(dht.CoordinateOf(other))
 			if other != id && filled[shared] < bucket {
 				filled[shared]++
 				w.tables[id] = append(w.tables[id], other)
@@ -107,7 +107,7 @@ func (w *world) answer(f dht.Frontier, from, p peer.ID, target records.Coordinat
 func (w *world) members(from peer.ID, target records.Coordinate, bits int) []peer.ID {
 	var alive []peer.ID
 	for _, id := range w.ids {
-		if id != from && !w.dead[id] && dht.SharedBits(target, dht.CoordinateOf(id)) >= bits {
+		if id != from && !w.dead[id] && target.SharedBits(dht.CoordinateOf(id)) >= bits {
 			alive = append(alive, id)
 		}
 	}

@@ -109,7 +109,7 @@ func TestIPGroups_oneOperator(t *testing.T) {
 				for _, p := range watched.Table() {
 					if crowd[p] {
 						inTable++
-						perBucket[dht.SharedBits(watched.at, dht.CoordinateOf(p))]++
+						perBucket[watched.at.SharedBits(dht.CoordinateOf(p))]++
 					}
 				}
 				if inTable == 0 || inTable > c.most {

@@ -366,7 +366,7 @@ func (k *keeper) settle(found []contact) (changed bool) {
 // those that did not answer a search are gone from it.
 func (k *keeper) census() (nodes Census) {
 	for _, p := range k.wire.kad.RoutingTable().ListPeers() {
-		nodes[min(sharedBits(k.self.at, coordinateOf(p)), maxPrefix)]++
+		nodes[min(k.self.at.SharedBits(coordinateOf(p)), maxPrefix)]++
 	}
 	return nodes
 }

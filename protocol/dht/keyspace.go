@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"math/bits"
 	"slices"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -49,7 +48,7 @@ func regionOf(c records.Coordinate, bits int) region {
 	return r
 }
 
-func (r region) holds(c records.Coordinate) bool { return sharedBits(r.prefix, c) >= r.bits }
+func (r region) holds(c records.Coordinate) bool { return r.prefix.SharedBits(c) >= r.bits }
 
 // sibling is the region that c leaves on its way from bits to bits+1: the other
 // half of the region of that many bits around c.
@@ -64,16 +63,6 @@ func (r region) String() string {
 		digits[i] = '0' + r.prefix[i/8]>>(7-i%8)&1
 	}
 	return fmt.Sprintf("%s*", digits)
-}
-
-// sharedBits is the number of leading bits that a and b have in common.
-func sharedBits(a, b records.Coordinate) int {
-	for i := 0; i < len(a); i += 8 {
-		if x := word(a, i) ^ word(b, i); x != 0 {
-			return 8*i + bits.LeadingZeros64(x)
-		}
-	}
-	return 8 * len(a)
 }
 
 // nearer orders a and b by their XOR distance to target: negative when a is nearer.

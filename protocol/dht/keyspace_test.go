@@ -24,7 +24,7 @@ func TestSharedBits_equalsTheLibrary(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := drawCoordinate(t, "a"), drawCoordinate(t, "b")
-		if got, want := dht.SharedBits(a, b), kb.CommonPrefixLen(a[:], b[:]); got != want {
+		if got, want := a.SharedBits(b), kb.CommonPrefixLen(a[:], b[:]); got != want {
 			t.Fatalf("got %d, want %d", got, want)
 		}
 	})
@@ -50,7 +50,7 @@ func TestRegion_halves(t *testing.T) {
 		c, other := drawCoordinate(t, "c"), drawCoordinate(t, "other")
 		bits := rapid.IntRange(0, 255).Draw(t, "bits")
 		r, near, far := dht.RegionOf(c, bits), dht.RegionOf(c, bits+1), dht.Sibling(c, bits)
-		if got, want := r.Holds(other), dht.SharedBits(c, other) >= bits; got != want {
+		if got, want := r.Holds(other), c.SharedBits(other) >= bits; got != want {
 			t.Fatalf("region of %d bits: holds %v, want %v", bits, got, want)
 		}
 		if in, out := near.Holds(other), far.Holds(other); in && out || (in || out) != r.Holds(other) {

@@ -230,7 +230,7 @@ func (n *testNet) servers() []*testNode {
 func (n *testNet) region(c records.Coordinate, bits int) []peer.ID {
 	var members []*testNode
 	for _, node := range n.servers() {
-		if dht.SharedBits(c, node.at) >= bits {
+		if c.SharedBits(node.at) >= bits {
 			members = append(members, node)
 		}
 	}
@@ -269,7 +269,7 @@ func (n *testNet) settled() error {
 		shared := map[int]int{}
 		for _, other := range servers {
 			if other != node {
-				shared[dht.SharedBits(node.at, other.at)]++
+				shared[node.at.SharedBits(other.at)]++
 			}
 		}
 		if want := dht.PrefixLength(n.net.Params.Neighbourhood, dht.NewView(s.Size, shared, 1)); s.Prefix < want {

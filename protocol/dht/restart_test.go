@@ -63,7 +63,7 @@ func TestRun_restartEclipse(t *testing.T) {
 			}
 			members := 0
 			for p := range good {
-				if dht.SharedBits(dht.CoordinateOf(p), place) >= hood.Bits {
+				if dht.CoordinateOf(p).SharedBits(place) >= hood.Bits {
 					members++
 				}
 			}

@@ -40,7 +40,7 @@ func newTable(lib *kb.RoutingTable, self contact, h host.Host, limits IPGroups) 
 
 // bucketOf is the bucket where p belongs. Those beyond maxPrefix count as one.
 func (t *table) bucketOf(p peer.ID) int {
-	return min(sharedBits(t.self.at, coordinateOf(p)), maxPrefix)
+	return min(t.self.at.SharedBits(coordinateOf(p)), maxPrefix)
 }
 
 // admit notes that p answered just now: it is in the table, or enters it, or waits for
