@@ -10,7 +10,6 @@ import (
 
 	"github.com/starling-social/starling/node/healing"
 	"github.com/starling-social/starling/protocol/exchange"
-	"github.com/starling-social/starling/records"
 	"github.com/starling-social/starling/records/reconcile"
 )
 
@@ -29,12 +28,13 @@ func (n *Node) bequeath(ctx context.Context) {
 		return
 	}
 	self := standsAt(n.host.ID())
-	hood, err := n.dht.Members(ctx, besides(self, bits))
+	beside := healing.Part{Prefix: self, Bits: bits}.Other()
+	hood, err := n.dht.Members(ctx, beside.Prefix)
 	if err != nil {
 		n.log.Debug("find those beside our region", "err", err)
 		return
 	}
-	them := slices.DeleteFunc(slices.Clone(hood.Peers), func(p peer.ID) bool { return self.SharedBits(standsAt(p)) != bits-1 })
+	them := slices.DeleteFunc(slices.Clone(hood.Peers), func(p peer.ID) bool { return !beside.Holds(standsAt(p)) })
 	rand.Shuffle(len(them), func(i, j int) { them[i], them[j] = them[j], them[i] })
 	them = them[:min(len(them), heirs)]
 	done := 0
@@ -95,33 +95,18 @@ func (s *comparison) bequeath(ctx context.Context, differences []reconcile.Diffe
 	return nil
 }
 
-// besides is where the other half begins of the region that was ours before it had so
-// many bits.
-func besides(self records.Coordinate, bits int) records.Coordinate {
-	self[(bits-1)/8] ^= 0x80 >> ((bits - 1) % 8)
-	return self
-}
-
 // toldTo tells whether those beside a region of so many bits have been given what we
-// had of theirs. Where the region begins there is nothing to give: who starts has what
-// is old, or nothing.
+// had of theirs.
 func (h *healer) toldTo(bits int) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.told == noRegion {
-		h.told = bits
-	}
-	h.told = min(h.told, bits) // of what comes while the region is larger they know nothing
-	return h.told == bits
+	return !h.told.due(bits)
 }
-
-// noRegion is more bits than a region has.
-const noRegion = 8*len(records.Coordinate{}) + 1
 
 func (h *healer) toldDone(bits int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.told = bits
+	h.told.done(bits)
 }
 
 func (h *healer) bequeathed(given int) {

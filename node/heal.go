@@ -50,8 +50,8 @@ type healer struct {
 
 	mu     sync.Mutex // protects what follows
 	ledger *healing.Ledger
-	shed   int // bits of the region outside of which nothing is left
-	told   int // bits of the region when those beside it were last given what we had of theirs
+	shed   chore // drop what others hold; it begins due, because nobody knows what a store holds
+	told   chore // give those beside our region what we took in for them
 	status Healing
 }
 
@@ -60,7 +60,7 @@ type healer struct {
 func newHealer(holds bool) *healer {
 	return &healer{
 		moved: make(chan struct{}, 1), doubt: make(chan struct{}, 1),
-		ledger: healing.NewLedger(), told: noRegion, status: Healing{Filling: holds},
+		ledger: healing.NewLedger(), status: Healing{Filling: holds},
 	}
 }
 
@@ -71,6 +71,7 @@ func (n *Node) heal(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
+	n.healer.start(n.dht.Prefix())
 	for {
 		next := jitter(n.config.HealInterval)
 		if done := n.healOnce(ctx); (done == 0 || n.healer.healing().Filling) && len(n.dht.Neighbours()) > 0 {
@@ -82,6 +83,14 @@ func (n *Node) heal(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// start notes the region with which healing begins. What is beside it is old, or was
+// never there: it is given to nobody.
+func (h *healer) start(bits int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.told.done(bits)
 }
 
 // await waits for the next time, or for a reason not to wait for it; false when ctx
@@ -152,9 +161,8 @@ func (h *healer) grown(bits int) {
 	if h.ledger.Grown(bits) {
 		h.status.Filling = true
 	}
-	if h.told != noRegion {
-		h.told = min(h.told, bits)
-	}
+	h.shed.grown(bits)
+	h.told.grown(bits)
 	select {
 	case h.moved <- struct{}{}:
 	default:

@@ -51,14 +51,13 @@ func (n *Node) shed(ctx context.Context) {
 func (h *healer) shedTo(bits int) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.shed = min(h.shed, bits) // of what came back when the region grew nothing is known
-	return h.shed == bits || bits < 2
+	return bits < 2 || !h.shed.due(bits)
 }
 
 func (h *healer) shedDone(bits int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.shed = bits
+	h.shed.done(bits)
 }
 
 // handOver drops those of places whose members hold all that we do, gives the members

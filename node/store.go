@@ -47,7 +47,7 @@ func (n *Node) imported() {
 // round should not wait.
 func (h *healer) shedAgain() {
 	h.mu.Lock()
-	h.shed = 0
+	h.shed.undo()
 	h.mu.Unlock()
 	select {
 	case h.moved <- struct{}{}:

@@ -9,15 +9,16 @@ type Part struct {
 }
 
 // Covers tells whether all of o lies in p.
-func (p Part) Covers(o Part) bool { return p.Bits <= o.Bits && p.holds(o.Prefix) }
+func (p Part) Covers(o Part) bool { return p.Bits <= o.Bits && p.Holds(o.Prefix) }
 
-func (p Part) holds(at records.Coordinate) bool { return p.Prefix.SharedBits(at) >= p.Bits }
+// Holds tells whether a coordinate lies in p.
+func (p Part) Holds(at records.Coordinate) bool { return p.Prefix.SharedBits(at) >= p.Bits }
 
 // half is the half of p in which its prefix lies.
 func (p Part) half() Part { return Part{p.Prefix, p.Bits + 1} }
 
-// other is the part that differs in the last bit alone.
-func (p Part) other() Part {
+// Other is the part that differs in the last bit alone.
+func (p Part) Other() Part {
 	p.Prefix[(p.Bits-1)/8] ^= 0x80 >> ((p.Bits - 1) % 8)
 	return p
 }

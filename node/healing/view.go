@@ -113,7 +113,7 @@ func (v View) Filled() bool {
 		return true
 	}
 	half := Part{v.Self, v.Bits}.half()
-	return len(v.Complete) >= 2 && v.covered(half, v.Neighbours) && v.covered(half.other(), v.Neighbours)
+	return len(v.Complete) >= 2 && v.covered(half, v.Neighbours) && v.covered(half.Other(), v.Neighbours)
 }
 
 // covered tells whether what was compared covers a part of our region: with somebody
@@ -124,7 +124,7 @@ func (v View) covered(part Part, neighbours []peer.ID) bool {
 	var within []peer.ID
 	nobody := true
 	for _, p := range neighbours {
-		if !part.holds(v.At(p)) {
+		if !part.Holds(v.At(p)) {
 			continue
 		}
 		nobody = false
@@ -144,5 +144,5 @@ func (v View) covered(part Part, neighbours []peer.ID) bool {
 	if len(within) == 0 || part.Bits == noRegion-1 {
 		return false
 	}
-	return v.covered(part.half(), neighbours) && v.covered(part.half().other(), neighbours)
+	return v.covered(part.half(), neighbours) && v.covered(part.half().Other(), neighbours)
 }
