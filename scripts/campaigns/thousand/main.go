@@ -23,7 +23,7 @@ import (
 func main() {
 	o := &options{}
 	campaign.Main("thousand", o.run, func(f *flag.FlagSet) {
-		f.StringVar(&o.corpus, "corpus", os.Getenv("STARLING_CORPUS"), "a `file` of posts, one JSON object a line, perhaps gzipped, to publish; without one they are made up")
+		f.StringVar(&o.corpus, "corpus", os.Getenv("CORPUS"), "a `file` of posts, one JSON object a line, perhaps gzipped, to publish; without one they are made up")
 		f.IntVar(&o.nodes, "nodes", 0, "how `many` nodes, instead of 1,000, or 40 with --quick")
 	})
 }

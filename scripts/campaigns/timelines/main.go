@@ -16,7 +16,7 @@ import (
 func main() {
 	var o options
 	campaign.Main("timelines", o.run, func(f *flag.FlagSet) {
-		f.StringVar(&o.corpus, "corpus", os.Getenv("STARLING_CORPUS"), "a `file` of posts, one JSON object a line, perhaps gzipped, to read from end to end")
+		f.StringVar(&o.corpus, "corpus", os.Getenv("CORPUS"), "a `file` of posts, one JSON object a line, perhaps gzipped, to read from end to end")
 		f.StringVar(&o.plots, "plots", "", "write the plots into this `directory`")
 		f.StringVar(&o.only, "only", "", "run these `parts` alone, separated by commas: rows, home, bursts, density, storm, busiest, corpus; the bars of the others are not set")
 	})
