@@ -15,9 +15,10 @@ func TestChore_due(t *testing.T) {
 		{nil, 2, true},
 		{nil, 2, true}, // as long as it is not done
 		{nil, 3, true},
-		{nil, 1, false},
+		{nil, 1, true}, // smaller than the whole ring, and never done
+		{[]int{1}, 1, false},
 		{nil, 2, true},
-		{[]int{1}, 2, true},
+		{[]int{2, 1}, 2, true},
 	} {
 		for _, bits := range step.seen {
 			c.done(step.bits)

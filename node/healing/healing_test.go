@@ -22,7 +22,7 @@ import (
 func neighboursOf(self records.Coordinate, bits, near, far int) (ps []peer.ID) {
 	for i := 0; near > 0 || far > 0; i++ {
 		p := peer.ID(fmt.Sprint("neighbour ", i))
-		shared := records.Coordinate(self).SharedBits(at(p))
+		shared := self.SharedBits(at(p))
 		switch {
 		case shared > bits && near > 0:
 			near--
