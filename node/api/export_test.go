@@ -2,9 +2,13 @@ package api
 
 import (
 	"bufio"
+	"context"
 	"io"
+	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 )
 
@@ -26,3 +30,19 @@ func ReadArrivals(r io.Reader) (out []Arrival, err error) {
 	}
 	return out, nil
 }
+
+// Callers are those who may make a request of a server, by name, and whether it is
+// answered at all.
+func Callers(r *http.Request) (who string, served bool) {
+	t := NewServer(ServerConfig{Listener: nowhere{}}).routes(context.Background())
+	p := t.find(r)
+	names := map[access]string{ownerOnly: "owner", reader: "reader", open: "open"}
+	return names[t.accessTo(r)], p != nil && p.methods[r.Method] != nil
+}
+
+// Served are the routes that a server answers, as "METHOD /path".
+func Served() (out []string) { return slices.Sorted(maps.Keys(callers)) }
+
+type nowhere struct{ net.Listener }
+
+func (nowhere) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }

@@ -8,8 +8,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -140,9 +138,6 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// handler answers a request; what it returns is told as a problem.
-type handler func(w http.ResponseWriter, r *http.Request) error
-
 // Parameters of URLs.
 const (
 	paramSource = "source"
@@ -153,7 +148,7 @@ const (
 )
 
 // routes is everything that the server answers to. Watches end with stopping.
-func (s *Server) routes(stopping context.Context) http.Handler {
+func (s *Server) routes(stopping context.Context) *router {
 	table := map[string]map[string]handler{
 		healthPath:                  {http.MethodGet: s.health, http.MethodHead: s.health},
 		"/v1/status":                {http.MethodGet: s.status},
@@ -174,29 +169,13 @@ func (s *Server) routes(stopping context.Context) http.Handler {
 		}},
 	}
 	maps.Copy(table, s.registerRoutes())
-	mux := http.NewServeMux()
-	for path, methods := range table {
-		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { dispatch(methods, w, r) })
-	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		writeProblem(w, problem(CodeNotFound, "no route %.80q", r.URL.Path))
-	})
-	return mux
-}
-
-func dispatch(methods map[string]handler, w http.ResponseWriter, r *http.Request) {
-	h, ok := methods[r.Method]
-	if !ok {
-		var allowed []string
-		for m := range methods {
-			allowed = append(allowed, m)
+	t := newRouter()
+	for pattern, methods := range table {
+		answers := map[string]http.HandlerFunc{}
+		for m, h := range methods {
+			answers[m] = h.ServeHTTP
 		}
-		slices.Sort(allowed)
-		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		writeProblem(w, problem(CodeMethod, "%.20q is not one of %s", r.Method, strings.Join(allowed, ", ")))
-		return
+		t.handle(pattern, answers)
 	}
-	if err := h(w, r); err != nil {
-		writeProblem(w, problemOf(err))
-	}
+	return t
 }
