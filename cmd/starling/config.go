@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/starling-social/starling/node"
-	"github.com/starling-social/starling/node/api"
 	"github.com/starling-social/starling/records"
 )
 
@@ -218,8 +217,8 @@ func (c *configured) check() error {
 	if _, err := records.NamedNetwork(c.Network.Name); err != nil {
 		return usage("network.name (%s): %w", c.originOf("network.name"), err)
 	}
-	if err := api.CheckAddr(c.API.Listen); err != nil {
-		return usage("api.listen (%s): %w", c.originOf("api.listen"), err)
+	if err := c.checkListeners(); err != nil {
+		return err
 	}
 	for _, s := range c.all {
 		if err := s.check(); err != nil {
@@ -253,7 +252,7 @@ func (s setting) check() error {
 		}
 	case int:
 		least := 1
-		if s.key == "network.per_ip_group" {
+		if s.key == "network.per_ip_group" || s.key == "api.posts_per_hour" {
 			least = 0
 		}
 		if v < least || v > 1<<20 {

@@ -126,7 +126,7 @@ func exitCode(err error) int {
 	var problem *api.Problem
 	switch {
 	case errors.As(err, &bad),
-		errors.Is(err, node.ErrConfig), errors.Is(err, testnet.ErrConfig), errors.Is(err, api.ErrNotLoopback):
+		errors.Is(err, node.ErrConfig), errors.Is(err, testnet.ErrConfig), errors.Is(err, api.ErrNotLoopback), errors.Is(err, api.ErrToken):
 		return exitUsage
 	case errors.Is(err, api.ErrNotRunning):
 		return exitNotRunning

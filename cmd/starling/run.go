@@ -41,7 +41,7 @@ proof of work. 'starling config --help' tells of everything else that can be set
 	for _, f := range []settingFlag{
 		{"profile", "profile", "`name` of what the settings begin with: default, server, local or lowpower"},
 		{"network", "network.name", "`name` of the network (default main)"},
-		{"api", "api.listen", "loopback `host:port` for the other commands (default " + api.DefaultAddr + " if it is free)"},
+		{"api", "api.listen", "`host:port` for the other commands (default " + api.DefaultAddr + " if it is free)"},
 		{"cache", "store.cache", "`size` of copies of places that many read, kept for others, such as 16MiB; 0 keeps none"},
 		{"log-level", "log.level", "`level` of what is logged: debug, info, warn or error"},
 	} {
@@ -111,15 +111,10 @@ func run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	l, err := api.Listen(c.API.Listen)
+	srv, e, err := c.serve(n, dir, log)
 	if err != nil {
 		return errors.Join(err, n.Close())
 	}
-	e := api.Endpoint{API: l.Addr().String(), Token: api.NewToken(), PID: os.Getpid(), Version: node.Version}
-	if err := e.Write(dir); err != nil {
-		return errors.Join(err, l.Close(), n.Close())
-	}
-	srv := api.NewServer(api.ServerConfig{Listener: l, Node: n, Store: n.Store(), Token: e.Token, Log: log.With("part", "api")})
 	return errors.Join(live(ctx, n, srv, func(ctx context.Context) error {
 		return a.announce(ctx, n, e, dir, network, log)
 	}), e.Remove(dir))

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/starling-social/starling/node"
+	"github.com/starling-social/starling/node/api"
 	"github.com/starling-social/starling/records"
 )
 
@@ -19,7 +20,9 @@ type settings struct {
 	Reach   reachSettings   `toml:"reach" help:"Ways to be reached behind address translation."`
 	Store   storeSettings   `toml:"store" help:"What is kept on disk."`
 	Limits  limitSettings   `toml:"limits" help:"Connections, memory, pace."`
-	API     apiSettings     `toml:"api" help:"What the other commands talk to."`
+	API     apiSettings     `toml:"api" help:"What the other commands and your own page talk to."`
+	Public  publicSettings  `toml:"public" help:"Where strangers may read, as on a web site. Nothing of yours is shown there and nothing can be changed."`
+	Admin   adminSettings   `toml:"admin" help:"Metrics and profiles, for those who look after the node."`
 	Log     logSettings     `toml:"log" help:"What the node says on standard error."`
 }
 
@@ -58,7 +61,22 @@ type limitSettings struct {
 }
 
 type apiSettings struct {
-	Listen string `toml:"listen" help:"Loopback host:port." empty:"127.0.0.1:7827 if it is free"`
+	Listen       string   `toml:"listen" help:"Host:port, on loopback. Anywhere else it needs token_file, and a proxy before it for TLS." empty:"127.0.0.1:7827 if it is free"`
+	Hosts        []string `toml:"hosts" help:"Names besides the address by which browsers may ask for it, with or without a port; others are refused."`
+	TokenFile    string   `toml:"token_file" help:"File of the token that programs show, of mode 0600; made if it is not there." empty:"a new token at each start, for this machine alone"`
+	PostsPerHour int      `toml:"posts_per_hour" help:"Posts that your programs may publish in an hour, half of them at once; edits and deletions count less. 0 is no bound."`
+}
+
+type publicSettings struct {
+	Listen  string   `toml:"listen" help:"IP address:port." empty:"nowhere"`
+	Hosts   []string `toml:"hosts" help:"Names besides the address by which browsers may ask for it, with or without a port; others are refused."`
+	Proxies []string `toml:"proxies" help:"Addresses or prefixes of proxies before it, such as 10.0.0.0/8; X-Forwarded-For is believed from them alone."`
+}
+
+type adminSettings struct {
+	Listen    string   `toml:"listen" help:"Host:port, on loopback. Anywhere else it needs token_file." empty:"nowhere"`
+	Hosts     []string `toml:"hosts" help:"Names besides the address by which it may be asked for, with or without a port."`
+	TokenFile string   `toml:"token_file" help:"File of the token that must be shown, of mode 0600; made if it is not there." empty:"none is asked for, on loopback"`
 }
 
 type logSettings struct {
@@ -79,6 +97,7 @@ func defaults(p profile) settings {
 			HealInterval: duration(c.HealInterval), MendRate: byteSize(c.MendRate),
 			PutTimeout: duration(c.PutTimeout), FetchTimeout: duration(c.FetchTimeout),
 		},
+		API: apiSettings{PostsPerHour: api.Creates},
 		Log: logSettings{Level: slog.LevelInfo, Format: logAuto},
 	}
 	switch p {

@@ -18,6 +18,11 @@ var callers = map[string]access{
 	"GET /healthz":  open,
 	"HEAD /healthz": open,
 
+	"GET /v1/session":       open,
+	"POST /v1/session":      open,
+	"DELETE /v1/session":    ownerOnly,
+	"POST /v1/session/code": ownerOnly,
+
 	"POST /v1/posts":        ownerOnly,
 	"GET /v1/posts/{id}":    reader,
 	"PUT /v1/posts/{id}":    ownerOnly,

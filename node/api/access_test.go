@@ -40,14 +40,15 @@ func TestAccess(t *testing.T) {
 var parameter = regexp.MustCompile(`\{[^}]*\}`)
 
 // Everything in the table is served, so that no entry outlives its route; that
-// every route has an entry is seen to when routes are made. Strangers change nothing.
+// every route has an entry is seen to when routes are made. Strangers change nothing,
+// unless it is to sign in.
 func TestAccess_served(t *testing.T) {
 	for _, route := range api.Served() {
 		who, served := api.Callers(request(parameter.ReplaceAllString(route, "x")))
 		if !served {
 			t.Errorf("%s is not served", route)
 		}
-		if who != "owner" && !strings.HasPrefix(route, http.MethodGet+" ") && !strings.HasPrefix(route, http.MethodHead+" ") {
+		if who != "owner" && route != "POST /v1/session" && !strings.HasPrefix(route, http.MethodGet+" ") && !strings.HasPrefix(route, http.MethodHead+" ") {
 			t.Errorf("%s changes something and is for %s", route, who)
 		}
 	}

@@ -208,7 +208,7 @@ const token = "5f3c1e2a9b8d7c6f5f3c1e2a9b8d7c6f5f3c1e2a9b8d7c6f5f3c1e2a9b8d7c6f"
 
 func serve(t *testing.T) *served {
 	t.Helper()
-	l, err := api.Listen("127.0.0.1:0")
+	l, err := api.Listen("127.0.0.1:0", false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,16 +1,18 @@
 package api
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+
+	"github.com/starling-social/starling/node"
 )
 
 // EndpointFile is the file in a data directory that says where the node that runs
@@ -19,63 +21,23 @@ const EndpointFile = "api.json"
 
 // Endpoint is what the file holds.
 type Endpoint struct {
-	API     string `json:"api"`     // host:port, on loopback
-	Token   string `json:"token"`   // hexadecimal
+	API     string `json:"api"`     // host:port, on this machine
+	Token   string `json:"token"`   // see [NewToken] and [TokenFile]
 	PID     int    `json:"pid"`     // of the node, for people
 	Version string `json:"version"` // of the node
 }
 
-// DefaultAddr is where a node answers unless told otherwise, if it is free.
-const DefaultAddr = "127.0.0.1:7827"
+// ErrNotRunning means that no node runs on the data directory.
+var ErrNotRunning = errors.New("no node is running")
 
-var (
-	// ErrNotLoopback means that others than this machine could call.
-	ErrNotLoopback = errors.New("the API serves this machine alone: want 127.0.0.1:PORT, [::1]:PORT or localhost:PORT")
-	// ErrNotRunning means that no node runs on the data directory.
-	ErrNotRunning = errors.New("no node is running")
-)
-
-// Listen listens on a loopback address. Without one it takes [DefaultAddr], or any
-// free port when that is taken.
-func Listen(addr string) (net.Listener, error) {
-	if addr == "" {
-		if l, err := net.Listen("tcp", DefaultAddr); err == nil {
-			return l, nil
-		}
-		addr = "127.0.0.1:0"
+// EndpointOf says how programs of this machine reach the node of this process, which
+// listens at an address.
+func EndpointOf(a net.Addr, token string) Endpoint {
+	addr := a.String()
+	if at, err := netip.ParseAddrPort(addr); err == nil && at.Addr().IsUnspecified() {
+		addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
 	}
-	if err := CheckAddr(addr); err != nil {
-		return nil, err
-	}
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("listen for the API: %w; choose another with --api, or port 0 for any free one", err)
-	}
-	return l, nil
-}
-
-// CheckAddr tells whether Listen would take addr, if it is free.
-func CheckAddr(addr string) error {
-	if addr != "" && !loopback(addr) {
-		return fmt.Errorf("%w, not %.80q", ErrNotLoopback, addr)
-	}
-	return nil
-}
-
-func loopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// NewToken is 256 random bits.
-func NewToken() string {
-	var b [32]byte
-	_, _ = rand.Read(b[:]) // never fails: see crypto/rand
-	return hex.EncodeToString(b[:])
+	return Endpoint{API: addr, Token: token, PID: os.Getpid(), Version: node.Version}
 }
 
 // Write puts the endpoint into a data directory, whole or not at all.
@@ -136,8 +98,24 @@ func ReadEndpoint(dir string) (Endpoint, error) {
 		return Endpoint{}, fmt.Errorf("find node: %w", err)
 	}
 	var e Endpoint
-	if err := json.Unmarshal(b, &e); err != nil || !loopback(e.API) || e.Token == "" {
+	if err := json.Unmarshal(b, &e); err != nil || !here(e.API) || e.Token == "" {
 		return Endpoint{}, fmt.Errorf("find node: %s is damaged: restart the node, which writes it anew", path)
 	}
 	return e, nil
+}
+
+// here tells whether an address is of this machine.
+func here(addr string) bool {
+	if loopback(addr) {
+		return true
+	}
+	at, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return false
+	}
+	ours, err := net.InterfaceAddrs()
+	return err == nil && slices.ContainsFunc(ours, func(a net.Addr) bool {
+		p, err := netip.ParsePrefix(a.String())
+		return err == nil && p.Addr() == at.Addr()
+	})
 }

@@ -47,7 +47,7 @@ func TestReadEndpoint_damaged(t *testing.T) {
 // After a crash the file is still there: nobody answers, or another program does
 // that took the port, or another node that has another token.
 func TestClient_staleEndpoint(t *testing.T) {
-	l, err := api.Listen("127.0.0.1:0")
+	l, err := api.Listen("127.0.0.1:0", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestClient_staleEndpoint(t *testing.T) {
 
 func TestListen(t *testing.T) {
 	for _, addr := range []string{"0.0.0.0:0", "[::]:0", ":0", "192.0.2.1:80", "example.org:80", "127.0.0.1", "localhost.:0", "127.0.0.1.evil:0"} {
-		if l, err := api.Listen(addr); !errors.Is(err, api.ErrNotLoopback) {
+		if l, err := api.Listen(addr, false); !errors.Is(err, api.ErrNotLoopback) {
 			t.Errorf("%q: %v", addr, err)
 			if err == nil {
 				_ = l.Close()
@@ -91,7 +91,7 @@ func TestListen(t *testing.T) {
 		}
 	}
 	for _, addr := range []string{"127.0.0.1:0", "localhost:0", "127.9.9.9:0"} {
-		l, err := api.Listen(addr)
+		l, err := api.Listen(addr, false)
 		if err != nil {
 			t.Errorf("%q: %v", addr, err)
 			continue
@@ -104,15 +104,15 @@ func TestListen(t *testing.T) {
 
 // A port that was named must be had; the default one gives way.
 func TestListen_taken(t *testing.T) {
-	first, err := api.Listen("") // the default or, if this machine runs a node, another
+	first, err := api.Listen("", false) // the default or, if this machine runs a node, another
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = first.Close() }()
-	if _, err := api.Listen(first.Addr().String()); err == nil || !strings.Contains(err.Error(), "--api") {
+	if _, err := api.Listen(first.Addr().String(), false); err == nil || !strings.Contains(err.Error(), "--api") {
 		t.Errorf("a port named and taken: %v", err)
 	}
-	second, err := api.Listen("")
+	second, err := api.Listen("", false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,55 +1,38 @@
 package api
 
 import (
-	"crypto/sha256"
+	"context"
 	"crypto/subtle"
-	"net"
+	"mime"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 )
 
-// healthPath alone needs no token: it says nothing but that we are alive.
-const healthPath = "/healthz"
-
-// hostsOf are the names under which an address on this machine's loopback is ours.
-// Everything else in a Host header is a web page's attempt to be taken for us
-// (DNS rebinding).
-func hostsOf(a net.Addr) []string {
-	_, port, err := net.SplitHostPort(a.String())
-	if err != nil {
-		return nil
-	}
-	hosts := []string{a.String()}
-	for _, name := range []string{"127.0.0.1", "::1", "localhost"} {
-		hosts = append(hosts, net.JoinHostPort(name, port))
-	}
-	return hosts
+// A gate is what a request passes on its way in from one listener.
+type gate struct {
+	hosts     hosts
+	token     *digest // of what the owner shows; nil where nothing is asked for
+	public    bool    // for strangers to read; nobody is the owner here
+	strangers *strangers
+	access    func(*http.Request) access
+	cost      func(*http.Request) int // points
 }
 
-// guard lets through what its owner's programs send, in order of cost: our own
-// name, no other site's page, the token, a free slot.
-func (s *Server) guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.running.Add(1)
-		defer s.running.Done()
-		for name, value := range guardHeader {
-			w.Header().Set(name, value)
-		}
-		if p := s.refuse(r); p != nil {
-			if p.Code == CodeUnauthorized {
-				w.Header().Set("WWW-Authenticate", "Bearer")
-			}
-			w.Header().Set("Connection", "close") // nothing more from this caller, and its body is not read
-			writeProblem(w, p)
-			return
-		}
-		if r.URL.Path != archivePath { // bounded record by record
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		}
-		next.ServeHTTP(w, r)
-	})
+// caller is who sent a request.
+type caller struct {
+	owner   bool     // showed the token, or has a session
+	public  bool     // asks where strangers read
+	session *session // nil if it is by the token, or a stranger's
+	cookie  string   // of the session
+}
+
+type callerKey struct{}
+
+// callerOf is who sent a request that came through a gate.
+func callerOf(r *http.Request) caller {
+	c, _ := r.Context().Value(callerKey{}).(caller)
+	return c
 }
 
 // guardHeader keeps answers out of caches, and out of pages should one be opened
@@ -62,49 +45,139 @@ var guardHeader = map[string]string{
 	"X-Content-Type-Options":       "nosniff",
 }
 
-func (s *Server) refuse(r *http.Request) *Problem {
+// guard lets through a gate what may pass, in order of cost: our own name, no other
+// site's page, who asks and how much, what for.
+func (s *Server) guard(g *gate, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.running.Add(1)
+		defer s.running.Done()
+		for name, value := range guardHeader {
+			w.Header().Set(name, value)
+		}
+		w = &promptWriter{w}
+		c, p := s.admit(g, w, r)
+		if p != nil {
+			if p.Code == CodeUnauthorized {
+				w.Header().Set("WWW-Authenticate", "Bearer")
+			}
+			w.Header().Set("Connection", "close") // nothing more from this caller, and its body is not read
+			writeProblem(w, p)
+			return
+		}
+		if r.URL.Path != archivePath { // bounded record by record
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, c)))
+	})
+}
+
+func (s *Server) admit(g *gate, w http.ResponseWriter, r *http.Request) (caller, *Problem) {
+	if !g.hosts.include(r) {
+		return caller{}, problem(CodeForbidden, "Host %.80q is not one of %s", r.Host, g.hosts)
+	}
+	if !sameOrigin(r, g) {
+		return caller{}, problem(CodeForbidden, "requests from web pages of other origins are refused")
+	}
+	c := s.recognise(g, r)
+	if !c.owner {
+		if wait := g.strangers.spend(r); wait > 0 {
+			return c, tooMany(w, wait, "too many requests from this address")
+		}
+	}
+	if p := mayCall(g, c, r); p != nil {
+		return c, p
+	}
+	if r.ContentLength != 0 && r.Method != http.MethodPost && r.Method != http.MethodPut {
+		return c, problem(CodeBadRequest, "%.20q takes no body", r.Method)
+	}
+	if wait := spend(s.budget, g.cost(r)); wait > 0 {
+		return c, tooMany(w, wait, "too many changes of posts and registers in an hour, see api.posts_per_hour")
+	}
+	return c, nil
+}
+
+// recognise tells who sent a request. Where strangers read, nobody is anything else:
+// neither token nor cookie is even looked at.
+func (s *Server) recognise(g *gate, r *http.Request) caller {
 	switch {
-	case !slices.Contains(s.hosts, strings.ToLower(r.Host)):
-		return problem(CodeForbidden, "Host %.80q is not one of %s", r.Host, strings.Join(s.hosts, ", "))
-	case !s.sameOrigin(r):
-		return problem(CodeForbidden, "requests from web pages of other origins are refused")
-	case r.URL.Path == healthPath:
+	case g.public:
+		return caller{public: true}
+	case g.token == nil, showsToken(r, *g.token):
+		return caller{owner: true}
+	}
+	cookie, err := r.Cookie(s.cookieName())
+	if err != nil {
+		return caller{}
+	}
+	if in := s.sessions.of(cookie.Value, time.Now()); in != nil {
+		return caller{owner: true, session: in, cookie: cookie.Value}
+	}
+	return caller{}
+}
+
+// mayCall refuses whoever may not have what it asks for.
+func mayCall(g *gate, c caller, r *http.Request) *Problem {
+	needs := g.access(r)
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	switch {
+	case g.public && (needs == ownerOnly || !reads):
+		return problem(CodeForbidden, "this is served to the node's owner alone, and elsewhere")
+	case g.public, needs == open, c.owner && c.session == nil:
 		return nil
-	case !s.authorized(r):
-		return problem(CodeUnauthorized, "send Authorization: Bearer with the token in %s of the node's data directory", EndpointFile)
-	case r.ContentLength != 0 && r.Method != http.MethodPost && r.Method != http.MethodPut:
-		return problem(CodeBadRequest, "%.20q takes no body", r.Method)
+	case !c.owner:
+		return problem(CodeUnauthorized, "send Authorization: Bearer with the token in %s of the node's data directory, or sign in with 'starling web'", EndpointFile)
+	case !reads && !saysItsOurs(r):
+		return problem(CodeForbidden, "a change by a session needs Origin or Sec-Fetch-Site, and a body in JSON")
 	default:
 		return nil
 	}
 }
 
-// sameOrigin tells whether a browser, if this is one, says that our own page or
-// the person at the address bar asks. What is not a browser sends neither header.
-func (s *Server) sameOrigin(r *http.Request) bool {
-	for _, origin := range r.Header.Values("Origin") {
-		host, ok := strings.CutPrefix(strings.ToLower(origin), "http://")
-		if !ok || host != strings.ToLower(r.Host) {
+// saysItsOurs tells whether a browser says that our own page asks, and with what no
+// form can send.
+func saysItsOurs(r *http.Request) bool {
+	if r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Site") != "same-origin" {
+		return false // what they say if they say something, sameOrigin has seen
+	}
+	if r.ContentLength == 0 {
+		return true
+	}
+	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && (t == "application/json" || t == archiveType)
+}
+
+// sameOrigin tells whether a browser, if this is one, says that our own page or the
+// person at the address bar asks. What is not a browser sends neither header. Where a
+// Host is one of ours only because it is configured, a proxy may have taken care of
+// TLS.
+func sameOrigin(r *http.Request, g *gate) bool {
+	origins := r.Header.Values("Origin")
+	for _, origin := range origins {
+		scheme, host, ok := strings.Cut(strings.ToLower(origin), "://")
+		if !ok || host != strings.ToLower(r.Host) || scheme != "http" && (scheme != "https" || !g.hosts.named(r)) {
 			return false
 		}
 	}
 	for _, site := range r.Header.Values("Sec-Fetch-Site") {
 		if site != "same-origin" && site != "none" {
-			return false
+			return len(origins) == 0 && followsLink(r) && (g.public || g.access(r) == open)
 		}
 	}
 	return true
 }
 
-// authorized compares hashes, so that neither length nor first difference shows
-// in the time it takes.
-func (s *Server) authorized(r *http.Request) bool {
+// followsLink tells whether a person was brought here by another page, whose scripts
+// see nothing of the answer. Cookies that are strict are not sent then.
+func followsLink(r *http.Request) bool {
+	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
+}
+
+// showsToken compares digests, so that neither length nor first difference shows in
+// the time it takes.
+func showsToken(r *http.Request, want digest) bool {
 	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !ok || !strings.EqualFold(scheme, "Bearer") || s.Token == "" {
-		return false
-	}
-	want, got := sha256.Sum256([]byte(s.Token)), sha256.Sum256([]byte(token))
-	return subtle.ConstantTimeCompare(want[:], got[:]) == 1
+	got := digestOf(token)
+	return ok && strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(want[:], got[:]) == 1
 }
 
 // enter takes a slot, to be left when done.
@@ -123,7 +196,22 @@ func patient(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // net/http's own connections can
 }
 
-// promptly bounds how long the caller may take to read what is written next.
-func promptly(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime)) // net/http's own connections can
+// promptWriter bounds how long the caller may take to read each part of an answer.
+type promptWriter struct{ http.ResponseWriter }
+
+// Unwrap is for [http.ResponseController].
+func (w *promptWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *promptWriter) WriteHeader(status int) {
+	w.promptly()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *promptWriter) Write(b []byte) (int, error) {
+	w.promptly()
+	return w.ResponseWriter.Write(b)
+}
+
+func (w *promptWriter) promptly() {
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTime)) // net/http's own connections can
 }

@@ -140,7 +140,7 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, do fu
 
 // begin is where a request that is understood starts to cost the node something.
 func (s *Server) begin(w http.ResponseWriter, r *http.Request) (context.Context, func(), error) {
-	leave, err := enter(s.requests)
+	leave, err := enter(s.slotsFor(r).requests)
 	if err != nil {
 		return nil, nil, err
 	}

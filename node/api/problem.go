@@ -51,6 +51,7 @@ const (
 	CodeTooOld       Code = "too_old"            // one of a later certificate epoch does
 	CodeExpired      Code = "expired"            // the version is past its time
 	CodeBusy         Code = "busy"               // too many requests at once
+	CodeManyRequests Code = "too_many_requests"  // within some time; Retry-After says when to come again
 	CodeNoQuorum     Code = "no_quorum"          // too few members acknowledged; see receipt
 	CodeIncomplete   Code = "incomplete"         // nobody answered for a part of the timeline
 	CodeStopping     Code = "stopping"           // the node is going down
@@ -82,6 +83,7 @@ var kinds = map[Code]struct {
 	CodeTooOld:       {http.StatusConflict, "A version of a later epoch stands"},
 	CodeExpired:      {http.StatusGone, "The version has expired"},
 	CodeBusy:         {http.StatusServiceUnavailable, "Too many requests at once"},
+	CodeManyRequests: {http.StatusTooManyRequests, "Too many requests for now"},
 	CodeNoQuorum:     {http.StatusServiceUnavailable, "Too few members acknowledged"},
 	CodeIncomplete:   {http.StatusServiceUnavailable, "A part of the timeline did not answer"},
 	CodeStopping:     {http.StatusServiceUnavailable, "The node is stopping"},

@@ -11,6 +11,9 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
+
 	"github.com/starling-social/starling/node"
 	"github.com/starling-social/starling/records"
 )
@@ -65,7 +68,11 @@ const (
 	maxRequests = 256      // answered at once, watches aside; more wait in the callers
 	maxWatches  = 1024     // open at once: each is a goroutine and some subscriptions of the node
 	maxSources  = 64       // of one watch
-	maxArchives = 4        // made or read at once: each keeps a core and the disk busy
+
+	maxPublicRequests = 64   // of strangers, answered at once
+	maxPublicWatches  = 2048 // of strangers, open at once: each is a goroutine and a connection
+
+	maxArchives = 4 // made or read at once: each keeps a core and the disk busy
 
 	headerTime = 8 * time.Second  // from the first byte to the end of the header
 	bodyTime   = 25 * time.Second // from the first byte to the end of the body
@@ -78,52 +85,92 @@ const (
 
 // ServerConfig is all that a server needs.
 type ServerConfig struct {
-	Listener net.Listener // on loopback, see [Listen]; Run closes it
+	Listener net.Listener // the owner's, see [Listen]; Run closes it
+	Hosts    []string     // what it is called besides its address, see [CheckHost]
+	Token    string       // what the owner's programs show, see [NewToken] and [TokenFile]
 	Node     Node
 	Store    Archivist // what the node keeps
-	Token    string    // what callers must show, see [NewToken]
 	Log      *slog.Logger
+
+	// What follows may be left out.
+	Public  PublicConfig // where strangers read
+	Admin   AdminConfig  // where those look who keep nodes running
+	Page    http.Handler // for what no route answers, to anybody; sets a Content-Security-Policy of its own
+	Creates int          // posts that may be published in an hour, see [Creates]; 0 for no bound
 }
 
-// Server serves a node's owner.
+// Server serves a node's owner and, if they are let in, those who read.
 type Server struct {
 	ServerConfig
 
-	hosts    []string      // what we are called, with port
-	requests chan struct{} // a slot for each request being answered
-	watches  chan struct{} // a slot for each watch
+	sessions *sessions
+	budget   *rate.Limiter // what changes are paid from; nil for no bound
+	owner    slots
+	public   slots
 	archives chan struct{} // a slot for each archive being made or read
 	running  sync.WaitGroup
+}
+
+// slots bound what is done at once. Strangers have their own, so that they leave the
+// owner's alone.
+type slots struct {
+	requests chan struct{} // one for each request being answered
+	watches  chan struct{} // one for each watch
 }
 
 // NewServer makes a server; it answers once Run is called.
 func NewServer(c ServerConfig) *Server {
 	return &Server{
 		ServerConfig: c,
-		hosts:        hostsOf(c.Listener.Addr()),
-		requests:     make(chan struct{}, maxRequests),
-		watches:      make(chan struct{}, maxWatches),
+		sessions:     newSessions(),
+		budget:       newBudget(c.Creates),
+		owner:        slots{make(chan struct{}, maxRequests), make(chan struct{}, maxWatches)},
+		public:       slots{make(chan struct{}, maxPublicRequests), make(chan struct{}, maxPublicWatches)},
 		archives:     make(chan struct{}, maxArchives),
 	}
 }
 
+func (s *Server) slotsFor(r *http.Request) slots {
+	if callerOf(r).public {
+		return s.public
+	}
+	return s.owner
+}
+
 // Run serves until ctx ends. Then watches end at once, and other answers under way
-// have drainTime to be given.
+// have drainTime to be given. When one listener fails, the others end too.
 func (s *Server) Run(ctx context.Context) error {
 	base, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
+	stopping, stop := context.WithCancel(ctx)
+	defer stop()
+	var all errgroup.Group
+	for _, e := range s.entrances(s.routes(stopping)) {
+		all.Go(func() error {
+			defer stop()
+			return s.serve(stopping, base, e, cut)
+		})
+	}
+	err := all.Wait()
+	s.running.Wait()
+	return err
+}
+
+// serve answers at one entrance, with base as what requests begin with. Those that do
+// not end in time are cut.
+func (s *Server) serve(ctx, base context.Context, e entrance, cut func()) error {
 	srv := &http.Server{
-		Handler:           s.guard(s.routes(ctx)),
+		Handler:           s.guard(e.gate, e.handler),
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime,
 		MaxHeaderBytes: maxHeader,
 		ErrorLog:       slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(s.Listener) }()
+	go func() { ended <- srv.Serve(e.listener) }()
 	select {
 	case err := <-ended:
-		return fmt.Errorf("serve api: %w", err)
+		return fmt.Errorf("serve at %s: %w", e.listener.Addr(), err)
 	case <-ctx.Done():
 	}
 	drain, cancel := context.WithTimeout(base, drainTime)
@@ -134,7 +181,6 @@ func (s *Server) Run(ctx context.Context) error {
 		_ = srv.Close() // what it closes is given up
 	}
 	<-ended
-	s.running.Wait()
 	return nil
 }
 
@@ -150,7 +196,7 @@ const (
 // routes is everything that the server answers to. Watches end with stopping.
 func (s *Server) routes(stopping context.Context) *router {
 	table := map[string]map[string]handler{
-		healthPath:                  {http.MethodGet: s.health, http.MethodHead: s.health},
+		"/healthz":                  {http.MethodGet: s.health, http.MethodHead: s.health},
 		"/v1/status":                {http.MethodGet: s.status},
 		"/v1/peers":                 {http.MethodGet: s.peers},
 		"/v1/posts":                 {http.MethodPost: s.publish},
@@ -167,6 +213,8 @@ func (s *Server) routes(stopping context.Context) *router {
 		homeWatchPath: {http.MethodGet: func(w http.ResponseWriter, r *http.Request) error {
 			return s.watchHome(stopping, w, r)
 		}},
+		sessionPath: {http.MethodGet: s.session, http.MethodPost: s.signIn, http.MethodDelete: s.signOut},
+		codePath:    {http.MethodPost: s.signInCode},
 	}
 	maps.Copy(table, s.registerRoutes())
 	t := newRouter()

@@ -150,21 +150,13 @@ func (s *Server) export(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if !send(w, "") { // a small selection of a large store takes its time
 		return nil
 	}
-	if _, err := s.Store.Export(ctx, promptWriter{w}, sel, nil); err != nil {
+	if _, err := s.Store.Export(ctx, w, sel, nil); err != nil {
 		if ctx.Err() == nil {
 			s.Log.Warn("archive is not complete", "err", err)
 		}
 		panic(http.ErrAbortHandler)
 	}
 	return nil
-}
-
-// promptWriter bounds how long the caller may take for each part.
-type promptWriter struct{ http.ResponseWriter }
-
-func (w promptWriter) Write(b []byte) (int, error) {
-	promptly(w.ResponseWriter)
-	return w.ResponseWriter.Write(b)
 }
 
 // importArchive reads an archive as it comes. What was merged before something went

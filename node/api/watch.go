@@ -45,7 +45,7 @@ func (s *Server) stream(stopping context.Context, w http.ResponseWriter, r *http
 	if err != nil {
 		return err
 	}
-	leave, err := enter(s.watches)
+	leave, err := enter(s.slotsFor(r).watches)
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,6 @@ const beatText = ":\n\n" // a comment, which clients ignore
 
 // send writes and flushes; false when the caller left or does not read.
 func send(w http.ResponseWriter, text string) bool {
-	promptly(w)
 	if _, err := fmt.Fprint(w, text); err != nil {
 		return false
 	}

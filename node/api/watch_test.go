@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -311,3 +312,12 @@ func TestServer_nodeHangs(t *testing.T) {
 		s.stop()
 	})
 }
+
+// pass lets virtual time go by.
+func pass(d time.Duration) {
+	if d > 0 {
+		<-time.After(d)
+	}
+}
+
+func length(body string) string { return strconv.Itoa(len(body)) }
