@@ -31,7 +31,7 @@ func (n *Node) bequeath(ctx context.Context) {
 	beside := healing.Part{Prefix: self, Bits: bits}.Other()
 	hood, err := n.dht.Members(ctx, beside.Prefix)
 	if err != nil {
-		n.log.Debug("find those beside our region", "err", err)
+		n.voices.heal.Debug("find those beside our region", "err", err)
 		return
 	}
 	them := slices.DeleteFunc(slices.Clone(hood.Peers), func(p peer.ID) bool { return !beside.Holds(standsAt(p)) })
@@ -43,7 +43,7 @@ func (n *Node) bequeath(ctx context.Context) {
 		whole, err := n.bequeathTo(bounded, p, bits)
 		cancel()
 		if err != nil {
-			n.log.Debug("give those beside our region what they lack", "peer_id", p, "err", err)
+			n.voices.heal.Debug("give those beside our region what they lack", "peer_id", p, "err", err)
 		}
 		if whole {
 			done++
@@ -68,7 +68,7 @@ func (n *Node) bequeathTo(ctx context.Context, p peer.ID, bits int) (whole bool,
 	rest, err := n.client.Reconcile(ctx, p, exchange.Common(s.What), n.store.Holdings(), reconcile.Start, func(d []reconcile.Difference) error { return s.bequeath(ctx, d) })
 	n.healer.bequeathed(s.given)
 	if s.given > 0 {
-		n.log.Info("gave those beside our region what they lacked", "peer_id", p, "given", s.given)
+		n.voices.heal.Info("gave those beside our region what they lacked", "peer_id", p, "given", s.given)
 	}
 	return err == nil && rest == reconcile.End && s.left > 0, err
 }

@@ -31,7 +31,7 @@ func (n *Node) carry(ctx context.Context, open []*descent) {
 		for len(open) > 0 {
 			fallen, err := n.descend(ctx, open, false)
 			if err != nil {
-				n.log.Debug("carry down displaced records", "err", err)
+				n.voices.carry.Debug("carry down displaced records", "err", err)
 				return
 			}
 			fallen = fallen[:min(len(fallen), left)]
@@ -80,7 +80,7 @@ func (n *Node) listDisplaced(due map[waiting]time.Time) (ready []records.Put) {
 	now, seen := n.now(), map[waiting]bool{}
 	for put, err := range n.store.Displaced() {
 		if err != nil {
-			n.log.Warn("list what is displaced", "err", err)
+			n.voices.carry.Warn("list what is displaced", "err", err)
 			break
 		}
 		if !n.dht.Holds(put.Place.Coordinate()) && n.copies.keeps(put.Place) {
@@ -128,7 +128,7 @@ func (n *Node) carryBatch(ctx context.Context, due map[waiting]time.Time, ready 
 	for len(open) > 0 {
 		fallen, err := n.descend(ctx, open, false)
 		if err != nil {
-			n.log.Debug("carry down what waits", "err", err)
+			n.voices.carry.Debug("carry down what waits", "err", err)
 			return
 		}
 		n.carry(ctx, fallen)
@@ -140,7 +140,7 @@ func (n *Node) carryBatch(ctx context.Context, due map[waiting]time.Time, ready 
 		}
 	}
 	if err := n.store.Carried(ctx, done); err != nil && ctx.Err() == nil {
-		n.log.Warn("let go of what was carried down", "err", err)
+		n.voices.carry.Warn("let go of what was carried down", "err", err)
 	}
 }
 

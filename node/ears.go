@@ -233,7 +233,7 @@ func (e *ears) start(ctx context.Context, at ear, roots []records.Place) {
 			e.heard(root, at.member, false)
 		}
 		e.node.unreachable(at.member, err)
-		e.node.log.Debug("listen to a member", "peer_id", at.member, "roots", len(roots), "err", err)
+		e.node.voices.follow.Debug("listen to a member", "peer_id", at.member, "roots", len(roots), "err", err)
 		wait(ctx, followRetry)
 		select {
 		case e.ended <- s:

@@ -25,7 +25,7 @@ func (n *Node) explore(ctx context.Context, bits int) {
 		for i := range 1 << bits {
 			region := records.Coordinate{byte(i << (8 - bits))}
 			if _, err := n.dht.Members(ctx, region); err != nil {
-				n.log.Debug("explore", "region", i, "bits", bits, "err", err)
+				n.voices.read.Debug("explore", "region", i, "bits", bits, "err", err)
 			}
 			if ctx.Err() != nil {
 				return

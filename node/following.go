@@ -144,7 +144,7 @@ type followList struct {
 func (n *Node) readFollowed() (err error) {
 	n.followed, err = openFollowList(context.Background(), n.store.Datastore())
 	if errors.Is(err, errDamaged) {
-		n.log.Error("what was followed has to be followed again", "err", err)
+		n.voices.follow.Error("what was followed has to be followed again", "err", err)
 		err = nil
 	}
 	if err != nil {

@@ -22,7 +22,7 @@ func (n *Node) refetch(ctx context.Context) error {
 
 func (n *Node) harmed(h datastore.Harm) {
 	if h.Everything {
-		n.log.Warn("the store was damaged: what it lacks is fetched from others")
+		n.voices.store.Warn("the store was damaged: what it lacks is fetched from others")
 		n.copies.spoilAll()
 		n.healer.lost()
 		return

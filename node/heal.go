@@ -124,7 +124,7 @@ func (n *Node) healOnce(ctx context.Context) (done int) {
 		if err == nil {
 			done++
 		} else {
-			n.log.Debug("compare with a neighbour", "peer_id", p, "err", err)
+			n.voices.heal.Debug("compare with a neighbour", "peer_id", p, "err", err)
 		}
 	}
 	view = n.healer.view(view.Self, bits, n.dht.Neighbours())
@@ -213,7 +213,7 @@ func (n *Node) compare(ctx context.Context, p peer.ID) (err error) {
 	}
 	n.healer.note(s, n.now(), err)
 	if s.taken+s.given > 0 {
-		n.log.Info("healed", "peer_id", p, "taken", s.taken, "given", s.given, "took", n.now().Sub(s.began).Round(time.Millisecond))
+		n.voices.heal.Info("healed", "peer_id", p, "taken", s.taken, "given", s.given, "took", n.now().Sub(s.began).Round(time.Millisecond))
 	}
 	return err
 }

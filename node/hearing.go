@@ -80,7 +80,7 @@ func (h *hearing) run(ctx context.Context) error {
 	g.Go(func() error { newEars(h).run(ctx); return nil })
 	g.Go(func() error {
 		if err := h.node.finishLeaving(ctx); err != nil && ctx.Err() == nil {
-			h.node.log.Warn("unfollow what was left", "err", err)
+			h.node.voices.follow.Warn("unfollow what was left", "err", err)
 		}
 		return nil
 	})
@@ -194,7 +194,7 @@ func (h *hearing) compare(ctx context.Context, roots []records.Place) {
 	defer h.compares.Release(1)
 	page, err := h.node.newest(doubting(ctx), roots, records.Newest, pageSize)
 	if ctx.Err() == nil && (err != nil || len(page.Gaps) > 0) {
-		h.node.log.Debug("compare what is followed", "trees", len(roots), "gaps", len(page.Gaps), "err", err)
+		h.node.voices.follow.Debug("compare what is followed", "trees", len(roots), "gaps", len(page.Gaps), "err", err)
 	}
 }
 
@@ -214,7 +214,7 @@ func (h *hearing) hearTag(ctx context.Context, root records.Place, tag records.T
 		}
 		if ctx.Err() == nil {
 			h.open(root, false)
-			h.node.log.Debug("listen to what is followed", "place", root, "err", err)
+			h.node.voices.follow.Debug("listen to what is followed", "place", root, "err", err)
 			wait(ctx, followRetry)
 		}
 	}
@@ -322,7 +322,7 @@ func (h *hearing) keep(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			h.node.log.Warn("keep what is followed", "err", err)
+			h.node.voices.follow.Warn("keep what is followed", "err", err)
 			h.doubt(batch)
 		}
 		h.tell(batch)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -25,6 +26,7 @@ type holder struct {
 	used      chan use      // places that are to be offered
 	offers    func(records.Place) bool
 	now       func() time.Time
+	log       *slog.Logger
 
 	mu    sync.Mutex // protects known and what is in it
 	known *simplelru.LRU[records.Place, *smallest]
@@ -52,14 +54,14 @@ const (
 
 // newHolder makes the holder in front of a store. Offers tells which places this
 // node, of all their members, is to offer.
-func newHolder(s ServedStore, offers func(records.Place) bool, now func() time.Time) *holder {
+func newHolder(s ServedStore, offers func(records.Place) bool, now func() time.Time, log *slog.Logger) *holder {
 	known, err := simplelru.NewLRU[records.Place, *smallest](knownPlaces, nil)
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
 	h := &holder{
 		ServedStore: s, displaced: make(chan struct{}, 1), used: make(chan use, usedPlaces),
-		offers: offers, now: now, known: known,
+		offers: offers, now: now, known: known, log: log,
 	}
 	h.displaced <- struct{}{} // from before the node started
 	return h
@@ -69,6 +71,7 @@ func newHolder(s ServedStore, offers func(records.Place) bool, now func() time.T
 func (h *holder) Merge(ctx context.Context, puts []records.Put) ([]records.Outcome, error) {
 	outcomes, err := h.ServedStore.Merge(ctx, puts)
 	if errors.Is(err, datastore.ErrFull) {
+		h.log.Warn("records of others are refused: there is no room for them", "err", err, "settings", "store.quota, store.free_space")
 		err = fmt.Errorf("%w: %w", exchange.ErrFull, err)
 	}
 	for i, o := range outcomes {

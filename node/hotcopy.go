@@ -44,7 +44,7 @@ func (n *Node) keepCopies(ctx context.Context) error {
 		select {
 		case <-settled.C:
 			if err := n.dropLeftovers(ctx); err != nil && ctx.Err() == nil {
-				n.log.Warn("drop copies of the last run", "err", err)
+				n.voices.read.Warn("drop copies of the last run", "err", err)
 			}
 		case p := <-n.cache.wishes:
 			now := time.Now()
@@ -72,7 +72,7 @@ func (n *Node) careForCopies(ctx context.Context) {
 		g.Go(func() error {
 			err := n.careFor(ctx, p, k)
 			if err != nil && ctx.Err() == nil {
-				n.log.Debug("copy of a hot place", "place", p, "err", err)
+				n.voices.read.Debug("copy of a hot place", "place", p, "err", err)
 			}
 			return nil
 		})

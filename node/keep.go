@@ -121,7 +121,7 @@ func (n *Node) keepOwn(ctx context.Context, r *records.Record) {
 		puts = append(puts, records.Put{Place: root, Record: r})
 	}
 	if err := n.arrive(ctx, puts); err != nil {
-		n.log.Debug("keep what was published", "err", err) // it is heard too, or read from its members
+		n.voices.follow.Debug("keep what was published", "err", err) // it is heard too, or read from its members
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 type Node struct {
 	config  Config
 	log     *slog.Logger
+	voices  voices
 	started time.Time
 
 	store  *datastore.Store
@@ -67,7 +68,7 @@ func New(c Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		config: c, log: c.Log, started: c.Now(), stopped: make(chan struct{}), moved: make(chan struct{}, 1),
+		config: c, log: c.Log.With("part", "node"), voices: newVoices(c.Log), started: c.Now(), stopped: make(chan struct{}), moved: make(chan struct{}, 1),
 		door: records.NewDoor(c.Network, c.DoorSize), tree: newTree(c.Network), copies: newCopies(), cache: newCache(c.Cache),
 		fetching: semaphore.NewWeighted(maxFetches),
 		healer:   newHealer(!c.Client), shapes: newShapes(),
@@ -99,7 +100,7 @@ func (n *Node) assemble() (err error) {
 	if n.dht, err = n.newDHT(); err != nil {
 		return fmt.Errorf("dht: %w", err)
 	}
-	n.holder = newHolder(n.store, n.offers, c.Now)
+	n.holder = newHolder(n.store, n.offers, c.Now, n.voices.store)
 	n.others = n.served()
 	n.server = exchange.NewServer(exchange.ServerConfig{
 		Host: n.host, Door: n.door, Store: n.others, Holdings: n.reconciled(), Region: n.dht, Status: n.exchangeStatus,

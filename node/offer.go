@@ -84,7 +84,7 @@ func (n *Node) offerAll(ctx context.Context) error {
 			return nil
 		}
 		if err := n.sweep(ctx); err != nil {
-			n.log.Warn("go over what is held", "err", err)
+			n.voices.carry.Warn("go over what is held", "err", err)
 		}
 	}
 }
@@ -118,7 +118,7 @@ func (n *Node) offerOne(ctx context.Context, p records.Place) bool {
 	bounded, cancel := context.WithTimeout(ctx, offerBounds)
 	defer cancel()
 	if err := n.offer(bounded, p); err != nil && ctx.Err() == nil {
-		n.log.Debug("offer a place to its parent", "place", p, "err", err)
+		n.voices.carry.Debug("offer a place to its parent", "place", p, "err", err)
 	}
 	return pause(ctx, jitter(offerPace))
 }

@@ -117,7 +117,7 @@ func (n *Node) PublishRecord(ctx context.Context, r, replaces *records.Record) (
 		// Watchers ask the buckets too, so a post that is not announced is late,
 		// not lost: only the caller's own end counts here.
 		if err := n.gossip.Announce(gctx, r); err != nil && ctx.Err() == nil {
-			n.log.Debug("announce post", "err", err)
+			n.voices.publish.Debug("announce post", "err", err)
 		}
 		return ctx.Err()
 	})

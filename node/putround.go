@@ -184,7 +184,7 @@ func (n *Node) unreachable(p peer.ID, err error) {
 		return
 	}
 	n.dht.Forget(p)
-	n.log.Debug("member did not answer", "peer_id", p, "err", err)
+	n.voices.publish.Debug("member did not answer", "peer_id", p, "err", err)
 }
 
 func pick[T any](all []T, indices []int) []T {

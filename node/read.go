@@ -69,7 +69,7 @@ func (n *Node) read(ctx context.Context, queries []records.Query) ([]records.Buc
 		}
 	}
 	if err := n.keep(ctx, whole, began); err != nil {
-		n.log.Warn("keep copies", "err", err)
+		n.voices.read.Warn("keep copies", "err", err)
 	}
 	return buckets, errs
 }
@@ -78,7 +78,7 @@ func (n *Node) read(ctx context.Context, queries []records.Query) ([]records.Buc
 func (n *Node) recall(q records.Query, b *records.Bucket) (err error) {
 	if *b, err = n.store.Bucket(q); err != nil {
 		n.copies.spoil(q.Place)
-		n.log.Warn("read our copy", "place", q.Place, "err", err)
+		n.voices.read.Warn("read our copy", "place", q.Place, "err", err)
 	}
 	return err
 }

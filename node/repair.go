@@ -102,7 +102,7 @@ func (n *Node) repair(ctx context.Context, r *reading, all records.Bucket) {
 		started := n.tasks.start(ctx, repairTimeout, func(ctx context.Context) {
 			defer func() { <-n.repairs.slots }()
 			taken, err := n.mend(ctx, m, puts)
-			n.log.Debug("repair", "peer_id", m, "place", puts[0].Place, "records", len(puts), "taken", taken, "err", err)
+			n.voices.read.Debug("repair", "peer_id", m, "place", puts[0].Place, "records", len(puts), "taken", taken, "err", err)
 		})
 		if !started {
 			<-n.repairs.slots

@@ -28,7 +28,7 @@ func (n *Node) makeRoom(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if err := n.removeExcess(ctx); err != nil && ctx.Err() == nil {
-			n.log.Warn("cannot make room in the store", "err", err)
+			n.voices.store.Warn("cannot make room in the store", "err", err)
 		}
 	}
 }

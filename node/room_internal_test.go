@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,19 +14,24 @@ import (
 	"github.com/starling-social/starling/records"
 )
 
-// A full store is full to those who ask over the wire, and its owner's log says more.
+// A full store is full to those who ask over the wire, and its owner's log says which
+// settings give it room.
 func TestHolder_full(t *testing.T) {
-	h := newHolder(fullStore{}, func(records.Place) bool { return false }, nil)
+	var said strings.Builder
+	h := newHolder(fullStore{}, func(records.Place) bool { return false }, nil, slog.New(slog.NewTextHandler(&said, nil)))
 	_, err := h.Merge(context.Background(), nil)
 	if !errors.Is(err, exchange.ErrFull) || !errors.Is(err, datastore.ErrFull) {
 		t.Fatalf("got %v", err)
+	}
+	if !strings.Contains(said.String(), "level=WARN") || !strings.Contains(said.String(), "store.quota") {
+		t.Errorf("said %q", said.String())
 	}
 }
 
 // A place is offered when a record comes that is smaller than all before, and not
 // again before that has been done.
 func TestHolder_offersTheSmallest(t *testing.T) {
-	h := newHolder(fullStore{}, func(records.Place) bool { return true }, time.Now)
+	h := newHolder(fullStore{}, func(records.Place) bool { return true }, time.Now, slog.New(slog.DiscardHandler))
 	p := records.TagPlace("sky")
 	at := func(ms records.Millis) records.Position { return records.Position{Created: ms} }
 	waiting := func() int { return len(h.used) }

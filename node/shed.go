@@ -29,7 +29,7 @@ func (n *Node) shed(ctx context.Context) {
 	complete := true
 	for e, err := range n.store.All() {
 		if err != nil {
-			n.log.Warn("look for what is no longer ours", "err", err)
+			n.voices.heal.Warn("look for what is no longer ours", "err", err)
 			return
 		}
 		if e.Coordinate == last || self.SharedBits(e.Coordinate) >= bits-1 || n.copies.keeps(e.Place) || n.cache.keeps(e.Place) {
@@ -77,11 +77,11 @@ func (n *Node) handOver(ctx context.Context, places []records.Place) bool {
 	}
 	if len(held) > 0 {
 		if err := n.store.Drop(ctx, held); err != nil {
-			n.log.Warn("drop what others hold now", "places", len(held), "err", err)
+			n.voices.heal.Warn("drop what others hold now", "places", len(held), "err", err)
 			return false
 		}
 		n.healer.dropped(len(held))
-		n.log.Info("handed over", "places", len(held))
+		n.voices.heal.Info("handed over", "places", len(held))
 	}
 	return len(held) == len(places)
 }

@@ -133,7 +133,7 @@ func (n *Node) page(ctx context.Context, roots []records.Place, before records.P
 		}
 		for i, q := range queries {
 			if errs[i] != nil {
-				n.log.Debug("bucket unanswered", "place", q.Place, "err", errs[i])
+				n.voices.read.Debug("bucket unanswered", "place", q.Place, "err", errs[i])
 				walk.Fail(q.Place)
 				continue
 			}

@@ -149,7 +149,7 @@ func (w *watcher) follow(ctx context.Context, root records.Place, slot int) {
 			err = w.followAt(ctx, member, root)
 		}
 		if ctx.Err() == nil {
-			w.node.log.Debug("follow", "place", root, "err", err)
+			w.node.voices.follow.Debug("follow", "place", root, "err", err)
 			wait(ctx, followRetry)
 			w.doubt()
 		}

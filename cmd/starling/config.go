@@ -225,6 +225,9 @@ func (c *configured) check() error {
 			return usage("%s (%s): %w", s.key, s.origin, err)
 		}
 	}
+	if err := checkParts(c.Log.Level); err != nil {
+		return usage("log.level (%s): %w", c.originOf("log.level"), err)
+	}
 	if c.Limits.ConnsHigh < c.Limits.ConnsLow {
 		return usage("limits.connections_high (%s) is below limits.connections_low (%s)", c.originOf("limits.connections_high"), c.originOf("limits.connections_low"))
 	}

@@ -27,13 +27,16 @@ type printer struct {
 }
 
 func newPrinter(f *os.File) *printer {
-	return &printer{file: f, colour: fancy(f) && os.Getenv("NO_COLOR") == ""}
+	return &printer{file: f, colour: colourful(f)}
 }
 
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
 // fancy tells whether f is a terminal that can do more than print.
-func fancy(f *os.File) bool {
-	return term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
-}
+func fancy(f *os.File) bool { return isTerminal(f) && os.Getenv("TERM") != "dumb" }
+
+// colourful tells whether it may do so in colours; see https://no-color.org.
+func colourful(f *os.File) bool { return fancy(f) && os.Getenv("NO_COLOR") == "" }
 
 // line prints one line of text, or several.
 func (p *printer) line(format string, args ...any) error {

@@ -43,7 +43,7 @@ proof of work. 'starling config --help' tells of everything else that can be set
 		{"network", "network.name", "`name` of the network (default main)"},
 		{"api", "api.listen", "`host:port` for the other commands (default " + api.DefaultAddr + " if it is free)"},
 		{"cache", "store.cache", "`size` of copies of places that many read, kept for others, such as 16MiB; 0 keeps none"},
-		{"log-level", "log.level", "`level` of what is logged: debug, info, warn or error"},
+		{"log-level", "log.level", "`level` of what is logged: debug, info, warn or error; or by part, such as info,heal=debug"},
 	} {
 		flags.Func(f.name, f.help, a.sets(f))
 	}
@@ -106,7 +106,10 @@ func run(ctx context.Context, a *app) error {
 	if err != nil {
 		return usage("network.name: %w", err)
 	}
-	log := c.Log.logger(os.Stderr)
+	j := c.Log.journal(os.Stderr)
+	defer j.Close()
+	log := j.Logger()
+	adoptLibraries(log)
 	n, err := open(ctx, dir, network, c, log)
 	if err != nil {
 		return err

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"log/slog"
 	"time"
 
 	"github.com/starling-social/starling/node"
 	"github.com/starling-social/starling/node/api"
+	"github.com/starling-social/starling/node/journal"
 	"github.com/starling-social/starling/records"
 )
 
@@ -80,8 +80,8 @@ type adminSettings struct {
 }
 
 type logSettings struct {
-	Level  slog.Level `toml:"level" help:"debug, info, warn or error."`
-	Format logFormat  `toml:"format" help:"text, json, or auto: text on a terminal."`
+	Level  journal.Levels `toml:"level" help:"debug, info, warn or error; for some parts another, such as info,heal=debug,dht=warn."`
+	Format logFormat      `toml:"format" help:"text, json, or auto: text on a terminal, else JSON."`
 }
 
 // defaults are the settings of a profile.
@@ -98,7 +98,7 @@ func defaults(p profile) settings {
 			PutTimeout: duration(c.PutTimeout), FetchTimeout: duration(c.FetchTimeout),
 		},
 		API: apiSettings{PostsPerHour: api.Creates},
-		Log: logSettings{Level: slog.LevelInfo, Format: logAuto},
+		Log: logSettings{Format: logAuto},
 	}
 	switch p {
 	case profileServer:

@@ -56,6 +56,17 @@ func (c *configured) nearest(key string) (best string) {
 	return best
 }
 
+// nearestOf is the word that is most like one that is none; empty if none is like it.
+func nearestOf(word string, among []string) (best string) {
+	least := max(2, len(word)/3) + 1
+	for _, w := range among {
+		if d := edits(word, w); d < least {
+			best, least = w, d
+		}
+	}
+	return best
+}
+
 // edits is the Levenshtein distance.
 func edits(a, b string) int {
 	if len(a) > 100 {

@@ -45,7 +45,7 @@ func TestLoad_whoWins(t *testing.T) {
 		"limits.heal_interval":   {`"5m"`, "--set limits.heal_interval"},
 		"limits.put_timeout":     {`"10s"`, originDefault},
 		"reach.relay_service":    {"false", "profile lowpower"},
-		"log.level":              {`"DEBUG"`, file + ":8"},
+		"log.level":              {`"debug"`, file + ":8"},
 		"limits.connections_low": {"48", "profile lowpower"},
 	} {
 		for _, s := range c.all {
@@ -57,7 +57,7 @@ func TestLoad_whoWins(t *testing.T) {
 	if len(c.Network.Bootstrap) != 2 || c.Network.Bootstrap[1] != "/dns4/b/tcp/1/p2p/y" {
 		t.Errorf("bootstrap %q", c.Network.Bootstrap)
 	}
-	if c.Limits.HealInterval != duration(5*time.Minute) || c.Log.Level != slog.LevelDebug {
+	if c.Limits.HealInterval != duration(5*time.Minute) || c.Log.Level.Of("any") != slog.LevelDebug {
 		t.Errorf("%+v", c.settings)
 	}
 }
@@ -183,6 +183,8 @@ func TestCheck_bounds(t *testing.T) {
 		"network.listen=127.0.0.1:1":             "multiaddr",
 		"network.bootstrap=/ip4/127.0.0.1/tcp/1": "/p2p/",
 		"network.announce=nowhere":               "multiaddr",
+		"log.level=info,haal=debug":              `"heal"`,
+		"log.level=loud":                         "debug",
 	} {
 		key, value, _ := strings.Cut(set, "=")
 		c, err := load(configOf(t, ""), nil, []source{{key, value, "--set " + key}})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/starling-social/starling/node/journal"
 	"github.com/starling-social/starling/node/testnet"
 )
 
@@ -43,7 +44,10 @@ places: of a line with more, tags come before mentions, and the rest is left out
 				}
 				c.Dir = a.data
 			}
-			c.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+			j := logSettings{Level: journal.At(slog.LevelWarn), Format: logText}.journal(os.Stderr)
+			defer j.Close()
+			c.Log = j.Logger()
+			adoptLibraries(c.Log)
 			bars := &bars{}
 			c.Progress = bars
 			r, err := testnet.Run(cmd.Context(), c)
