@@ -23,7 +23,7 @@ const module = "github.com/starling-social/starling"
 // import what lies to its right too, where that speaks its language.
 var law = star.Law{
 	Arrows: map[string][]string{
-		"cmd":               {"node", "node/api", "node/journal", "node/testnet", "records", "records/archive"},
+		"cmd":               {"node", "node/api", "node/journal", "node/testnet", "records", "records/archive", "web"},
 		"node/journal":      {}, // how lines look is no part's business
 		"node/api":          {"node", "records", "records/archive"},
 		"node/nodetest":     {"node", "datastore", "protocol", "protocol/exchange", "records", "records/reconcile"}, // simulated nodes keep their store in memory, and lie about it; puppets speak the protocols themselves
@@ -42,6 +42,7 @@ var law = star.Law{
 		"records/golden":    {}, // for tests
 		"records/reconcile": {"records"},
 		"records/wire":      {},
+		"web":               {},
 		"scripts":           {"cmd", "node", "node/api", "node/healing", "node/nodetest", "node/testnet", "protocol", "protocol/dht", "protocol/exchange", "protocol/gossip", "datastore", "records", "records/archive", "records/reconcile"},
 		"":                  {"scripts"},
 	},
@@ -73,12 +74,6 @@ var law = star.Law{
 			In:     []string{"..."},
 			Except: []string{"cmd/...", "scripts/..."},
 			Why:    "flags and terminals belong to the command line; below it there are only values",
-		},
-		{
-			What:   []string{"github.com/danielgtaylor/huma/..."},
-			In:     []string{"..."},
-			Except: []string{"node/api"},
-			Why:    "how HTTP is described and dispatched is the API's own business; others have the client and the types",
 		},
 		{
 			What:   []string{"testing/..."},

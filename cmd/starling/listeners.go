@@ -9,6 +9,7 @@ import (
 
 	"github.com/starling-social/starling/node"
 	"github.com/starling-social/starling/node/api"
+	"github.com/starling-social/starling/web"
 )
 
 // checkListeners tells what is wrong with where the node is to answer, before anything
@@ -60,7 +61,7 @@ func (c *configured) serve(n *node.Node, dir string, log *slog.Logger) (_ *api.S
 	if err != nil {
 		return nil, api.Endpoint{}, err
 	}
-	out.Node, out.Store, out.Log = n, n.Store(), log.With("part", "api")
+	out.Node, out.Store, out.Page, out.Log = n, n.Store(), web.Handler(), log.With("part", "api")
 	opened, err := c.listen(&out)
 	e := api.Endpoint{}
 	if err == nil {

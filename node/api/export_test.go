@@ -16,11 +16,7 @@ import (
 func DecodeDraft(body string) (d Draft, err error) {
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
-	b, _, err := readBody(r)
-	if err != nil {
-		return d, err
-	}
-	return d, decode(b, &d)
+	return d, decode(r, &d)
 }
 
 // ReadArrivals reads server-sent events to their end.
