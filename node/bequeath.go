@@ -65,17 +65,17 @@ func (n *Node) bequeathTo(ctx context.Context, p peer.ID, bits int) (whole bool,
 		return err == nil, err // to compare nothing with all of theirs would have them list it
 	}
 	s := &comparison{Comparison: healing.Comparison{Peer: p, What: healing.Part{Prefix: standsAt(p), Bits: bits}}, node: n, left: healGive}
-	rest, err := n.client.Reconcile(ctx, p, exchange.Common(s.What), n.store.Holdings(), reconcile.Start, func(d []reconcile.Difference) error { return s.bequeath(ctx, d) })
+	end, err := n.client.Reconcile(ctx, p, exchange.Common(s.What), n.store.Holdings(), reconcile.Start, func(d exchange.Found) error { return s.bequeath(ctx, d.Differences) })
 	n.healer.bequeathed(s.given)
 	if s.given > 0 {
 		n.voices.heal.Info("gave those beside our region what they lacked", "peer_id", p, "given", s.given)
 	}
-	return err == nil && rest == reconcile.End && s.left > 0, err
+	return err == nil && end.Rest == reconcile.End && s.left > 0, err
 }
 
 // bequeath gives what is lacked. Unlike neighbours, who take it when they compare, those
-// beside our region have nobody else to learn it from: it is given at once, at the pace
-// of healing, and again as seldom as anything is.
+// beside our region have nobody else to learn it from: it is given at once, also to who is still
+// gathering, at the pace of healing, and again as seldom as anything is.
 func (s *comparison) bequeath(ctx context.Context, differences []reconcile.Difference) error {
 	n := s.node
 	for part := range slices.Chunk(s.lacked(differences, n.repairs.takeAtOnce), healBatch) {

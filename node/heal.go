@@ -74,7 +74,11 @@ func (n *Node) heal(ctx context.Context) error {
 	n.healer.start(n.dht.Prefix())
 	for {
 		next := jitter(n.config.HealInterval)
-		if done := n.healOnce(ctx); (done == 0 || n.healer.healing().Filling) && len(n.dht.Neighbours()) > 0 {
+		done := n.healOnce(ctx)
+		for done > 0 && n.healer.healing().Filling { // they do not cover our region, or are still gathering too: on to others
+			done = n.healOnce(ctx)
+		}
+		if done == 0 && len(n.dht.Neighbours()) > 0 {
 			next = min(next, jitter(healRetry))
 		}
 		n.bequeath(ctx)
@@ -177,6 +181,13 @@ func (h *healer) answers(shared int) bool {
 	return h.ledger.Answers(shared)
 }
 
+// whole is how many bits a place must share with us for that to be so.
+func (h *healer) whole() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ledger.Bits()
+}
+
 // healing is the status.
 func (h *healer) healing() Healing {
 	h.mu.Lock()
@@ -206,7 +217,9 @@ func (n *Node) compare(ctx context.Context, p peer.ID) (err error) {
 			break
 		}
 		s.From = n.healer.resume(p, s.What)
-		s.Rest, err = n.client.Reconcile(ctx, p, exchange.Common(s.What), n.store.Holdings(), s.From, func(d []reconcile.Difference) error { return s.settle(ctx, d) })
+		var end exchange.Reconciled
+		end, err = n.client.Reconcile(ctx, p, exchange.Common(s.What), n.store.Holdings(), s.From, func(f exchange.Found) error { return s.settle(ctx, f) })
+		s.Rest, s.Whole = end.Rest, healing.Part{Prefix: standsAt(p), Bits: end.Whole}
 		if !notMember(err) {
 			break
 		}
@@ -265,9 +278,9 @@ type comparison struct {
 
 // settle takes what we lack and gives what the other lacks. Which of two versions
 // wins is for the stores to say.
-func (s *comparison) settle(ctx context.Context, differences []reconcile.Difference) error {
+func (s *comparison) settle(ctx context.Context, found exchange.Found) error {
 	n := s.node
-	puts, err := n.client.Collect(ctx, s.Peer, exchange.Common(s.What), differences)
+	puts, err := n.client.Collect(ctx, s.Peer, exchange.Common(s.What), found.Differences)
 	for part := range slices.Chunk(puts, healBatch) {
 		if err := n.repairs.await(ctx, part); err != nil {
 			return err
@@ -285,7 +298,14 @@ func (s *comparison) settle(ctx context.Context, differences []reconcile.Differe
 	if err != nil {
 		return err
 	}
-	return s.give(ctx, differences)
+	return s.give(ctx, gathered(found, s.Peer))
+}
+
+// gathered are the differences where p has gathered all it could: what it lacks
+// elsewhere it is about to collect, maybe from us at this moment.
+func gathered(found exchange.Found, p peer.ID) []reconcile.Difference {
+	whole := healing.Part{Prefix: standsAt(p), Bits: found.Whole}
+	return slices.DeleteFunc(found.Differences, func(d reconcile.Difference) bool { return !whole.Holds(d.At) })
 }
 
 // healBatch is how many records are merged, or given, at a time.

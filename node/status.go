@@ -130,7 +130,7 @@ func (n *Node) Status() Status {
 // exchangeStatus is what peers may know.
 func (n *Node) exchangeStatus() exchange.Status {
 	stats := n.store.Stats()
-	return exchange.Status{Version: Version, Records: stats.Records, Bytes: stats.Bytes}
+	return exchange.Status{Version: Version, Records: stats.Records, Bytes: stats.Bytes, Whole: n.healer.whole()}
 }
 
 // Peer is a connected peer.

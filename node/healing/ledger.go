@@ -91,6 +91,10 @@ func (l *Ledger) Grown(bits int) (larger bool) {
 // since it came to be ours to hold.
 func (l *Ledger) Answers(shared int) bool { return shared >= l.bits }
 
+// Bits are how many a place must share with us for that: more than a coordinate has
+// while we answer for nothing.
+func (l *Ledger) Bits() int { return l.bits }
+
 // Compared are those with whom was compared, to the end or in vain, and when last.
 func (l *Ledger) Compared() iter.Seq2[peer.ID, time.Time] { return maps.All(l.compared) }
 
@@ -107,6 +111,7 @@ func (l *Ledger) Doubt(p peer.ID) { l.doubted[p] = true }
 type Comparison struct {
 	Peer       peer.ID
 	What       Part            // both hold
+	Whole      Part            // of which the neighbour says that it has gathered everything
 	From, Rest reconcile.Bound // where it began, and has to be gone on with
 	growths    int             // of our region, when it began
 }
@@ -127,7 +132,8 @@ func (l *Ledger) Resume(p peer.ID, what Part) reconcile.Bound {
 }
 
 // Note remembers how a comparison ended, and tells whether it was compared to the
-// end. One that began before our region grew was about less than that.
+// end. One that began before our region grew was about less than that; and where the
+// neighbour is still gathering itself, to be equal to it proves nothing.
 func (l *Ledger) Note(c Comparison, now time.Time, err error) (complete bool) {
 	if c.growths != l.growths {
 		return false
@@ -136,7 +142,9 @@ func (l *Ledger) Note(c Comparison, now time.Time, err error) (complete bool) {
 	delete(l.unfinished, c.Peer)
 	switch {
 	case err == nil && c.Rest == reconcile.End:
-		l.complete[c.Peer] = c.What
+		if part, some := c.What.Within(c.Whole); some {
+			l.complete[c.Peer] = part
+		}
 		return true
 	case c.Rest > c.From: // who does not answer at all waits its turn
 		l.unfinished[c.Peer] = unfinished{c.What, c.Rest}

@@ -14,6 +14,18 @@ func (p Part) Covers(o Part) bool { return p.Bits <= o.Bits && p.Holds(o.Prefix)
 // Holds tells whether a coordinate lies in p.
 func (p Part) Holds(at records.Coordinate) bool { return p.Prefix.SharedBits(at) >= p.Bits }
 
+// Within is what p and o have in common: one of them, or nothing.
+func (p Part) Within(o Part) (common Part, some bool) {
+	switch {
+	case o.Bits >= noRegion:
+		return Part{}, false
+	case o.Covers(p):
+		return p, true
+	default:
+		return o, p.Covers(o)
+	}
+}
+
 // half is the half of p in which its prefix lies.
 func (p Part) half() Part { return Part{p.Prefix, p.Bits + 1} }
 

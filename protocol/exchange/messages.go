@@ -27,6 +27,7 @@ type Status struct {
 	Load    float64 // requests in work, as a share of what it takes on
 	Records int64
 	Bytes   int64
+	Whole   int // bits: of what shares fewer with its place it still gathers what it lacks; told with reconciliations alone
 	Limits  Limits
 }
 

@@ -34,39 +34,54 @@ func (c Common) prefix() []byte {
 // what the difference costs; agreement is one small message each way. What p is
 // said to have is a claim, which [Client.Collect] makes it prove.
 //
-// From is where to begin: [reconcile.Start], or what an earlier call returned. The
-// result is where the next call has to go on: [reconcile.End] when all has been
-// compared, less after an error, also one of found, or after
-// [protocol.MaxReconcileRounds]. Errors are those of other requests; a peer that
+// From is where to begin: [reconcile.Start], or the rest of an earlier call. Errors are those of other requests; a peer that
 // holds less than it is asked about refuses as [NotAMember], and its prefix is then
 // known ([Client.KnownPrefix]).
-func (c *Client) Reconcile(ctx context.Context, p peer.ID, what Common, set reconcile.Set, from reconcile.Bound, found func([]reconcile.Difference) error) (rest reconcile.Bound, err error) {
+func (c *Client) Reconcile(ctx context.Context, p peer.ID, what Common, set reconcile.Set, from reconcile.Bound, found func(Found) error) (end Reconciled, err error) {
 	low, high := reconcile.Under(what.Prefix, what.Bits)
 	limits := reconcileLimits(protocol.MaxReconcileMessage)
 	limits.Rounds = protocol.MaxReconcileRounds
 	s := reconcile.NewSession(set, newSalt(), max(low, from), high, limits)
 	for answer := []byte(nil); !s.Done(); {
-		before := s.Rest()
+		end.Rest = s.Rest()
 		differences, message, err := s.Step(answer)
 		if errors.Is(err, reconcile.ErrMessage) {
 			err = fmt.Errorf("%w: %w", ErrProtocol, err)
 		}
 		if err == nil && len(differences) > 0 {
-			if err := found(differences); err != nil {
-				return before, err
+			if err := found(Found{differences, end.Whole}); err != nil {
+				return end, err
 			}
 		}
 		if answer = nil; err == nil && message != nil {
-			answer, err = c.converse(ctx, p, what, message)
+			answer, end.Whole, err = c.converse(ctx, p, what, message)
 		}
 		if err != nil {
-			return s.Rest(), fmt.Errorf("reconcile with %s: %w", p, err)
+			end.Rest = s.Rest()
+			return end, fmt.Errorf("reconcile with %s: %w", p, err)
 		}
 	}
-	if s.Rest() < high {
-		return s.Rest(), nil
+	if end.Rest = s.Rest(); end.Rest >= high {
+		end.Rest = reconcile.End
 	}
-	return reconcile.End, nil
+	return end, nil
+}
+
+// Found is what came out so far.
+type Found struct {
+	Differences []reconcile.Difference
+	Whole       int // as in [Reconciled]
+}
+
+// Reconciled tells how a reconciliation ended.
+type Reconciled struct {
+	// Rest is where the next call has to go on: [reconcile.End] when all has been
+	// compared, less after an error, also one of found, or after
+	// [protocol.MaxReconcileRounds].
+	Rest reconcile.Bound
+	// Whole is in bits: of what shares fewer with its place the peer said to be still
+	// gathering what it lacks.
+	Whole int
 }
 
 func newSalt() (s reconcile.Salt) {
@@ -74,17 +89,18 @@ func newSalt() (s reconcile.Salt) {
 	return s
 }
 
-// converse sends one message of a session and returns the answer.
-func (c *Client) converse(ctx context.Context, p peer.ID, what Common, message []byte) ([]byte, error) {
+// converse sends one message of a session and returns the answer, and what the peer
+// says to have gathered.
+func (c *Client) converse(ctx context.Context, p peer.ID, what Common, message []byte) (answer []byte, whole int, err error) {
 	m := &pb.Reconcile{Prefix: what.prefix(), Bits: uint32(what.Bits), Message: message}
 	reply, err := c.reconcile(ctx, p, m, protocol.MaxReconcileAnswer+protocol.SmallReply)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if len(reply.GetAnswer()) == 0 || len(reply.GetRecords())+len(reply.GetEntries()) > 0 {
-		return nil, fmt.Errorf("%w: it answered something else", ErrProtocol)
+		return nil, 0, fmt.Errorf("%w: it answered something else", ErrProtocol)
 	}
-	return reply.GetAnswer(), nil
+	return reply.GetAnswer(), int(reply.GetWhole()), nil
 }
 
 func (c *Client) reconcile(ctx context.Context, p peer.ID, m *pb.Reconcile, most int) (*pb.ReconcileReply, error) {

@@ -325,8 +325,8 @@ func TestReconcile_hostileAnswers(t *testing.T) {
 				})
 				client := w.client(t, 0)
 				var found []reconcile.Difference
-				_, err := client.Reconcile(t.Context(), w.id(1), everything, newHoldings(), reconcile.Start, func(some []reconcile.Difference) error {
-					found = append(found, some...)
+				_, err := client.Reconcile(t.Context(), w.id(1), everything, newHoldings(), reconcile.Start, func(some exchange.Found) error {
+					found = append(found, some.Differences...)
 					return nil
 				})
 				if !errors.Is(err, c.want) || len(found) != c.claims {

@@ -110,12 +110,12 @@ var everything = exchange.Common{}
 // mustReconcile is how what peer i has differs from h under what both hold.
 func mustReconcile(tb testing.TB, c *exchange.Client, w *world, i int, what exchange.Common, h *holdings) (found []reconcile.Difference) {
 	tb.Helper()
-	rest, err := c.Reconcile(tb.Context(), w.id(i), what, h, reconcile.Start, func(some []reconcile.Difference) error {
-		found = append(found, some...)
+	end, err := c.Reconcile(tb.Context(), w.id(i), what, h, reconcile.Start, func(some exchange.Found) error {
+		found = append(found, some.Differences...)
 		return nil
 	})
-	if err != nil || rest != reconcile.End {
-		tb.Fatalf("reconciled up to %x: %v", rest, err)
+	if err != nil || end.Rest != reconcile.End {
+		tb.Fatalf("reconciled up to %x: %v", end.Rest, err)
 	}
 	return found
 }
@@ -225,6 +225,26 @@ func TestReconcile_agreement(t *testing.T) {
 	})
 }
 
+// What a server says to have gathered comes with what is found and with the end.
+func TestReconcile_gathering(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, w *world) {
+		w.run(t, 1, exchange.NewServer(exchange.ServerConfig{
+			Host: w.hosts[1], Door: newDoor(t), Store: newMemory(t), Holdings: newHoldings(), Region: region{},
+			Status: func() exchange.Status { return exchange.Status{Whole: 257} },
+		}))
+		found := 0
+		end, err := w.client(t, 0).Reconcile(t.Context(), w.id(1), everything, newHoldings(allPuts(posts(t, 1, 3)...)...), reconcile.Start, func(f exchange.Found) error {
+			if found += len(f.Differences); f.Whole != 257 {
+				t.Errorf("differences come with %d bits", f.Whole)
+			}
+			return nil
+		})
+		if err != nil || end != (exchange.Reconciled{Rest: reconcile.End, Whole: 257}) || found == 0 {
+			t.Errorf("%d differences, then %+v, %v", found, end, err)
+		}
+	})
+}
+
 // Under a prefix nothing else is compared or handed over.
 func TestReconcile_underAPrefix(t *testing.T) {
 	inBubble(t, 2, func(t *testing.T, w *world) {
@@ -259,19 +279,19 @@ func TestReconcile_resumes(t *testing.T) {
 		found := map[reconcile.Difference]bool{}
 		calls := 0
 		for from := reconcile.Start; from != reconcile.End; {
-			rest, err := c.Reconcile(t.Context(), w.id(1), everything, newHoldings(), from, func(some []reconcile.Difference) error {
+			end, err := c.Reconcile(t.Context(), w.id(1), everything, newHoldings(), from, func(some exchange.Found) error {
 				if calls++; calls%2 == 0 {
 					return broken
 				}
-				for _, d := range some {
+				for _, d := range some.Differences {
 					found[d] = true
 				}
 				return nil
 			})
-			if err != nil && !errors.Is(err, broken) || rest < from {
-				t.Fatalf("from %x to %x: %v", from, rest, err)
+			if err != nil && !errors.Is(err, broken) || end.Rest < from {
+				t.Fatalf("from %x to %x: %v", from, end.Rest, err)
 			}
-			from = rest
+			from = end.Rest
 		}
 		if len(found) != len(puts) {
 			t.Errorf("%d differences, want %d", len(found), len(puts))

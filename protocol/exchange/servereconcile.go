@@ -53,6 +53,7 @@ func (x *session) reconcile(ctx context.Context, id uint64, m *pb.Reconcile) err
 		}
 		return x.refuse(ctx, id, x.reconcileRefusal(err))
 	}
+	reply.Whole = uint32(x.cfg.Status().Whole)
 	cost.sent = len(reply.GetAnswer())
 	for _, r := range reply.GetRecords() {
 		cost.sent += len(r)

@@ -1781,6 +1781,7 @@ type ReconcileReply struct {
 	Records       [][]byte               `protobuf:"bytes,2,rep,name=records,proto3" json:"records,omitempty"` // to wants: envelopes, each once
 	Entries       []*PutEntry            `protobuf:"bytes,3,rep,name=entries,proto3" json:"entries,omitempty"` // where they stand; what does not is left out
 	Left          uint32                 `protobuf:"varint,4,opt,name=left,proto3" json:"left,omitempty"`      // wants, the last ones, for which there was no room
+	Whole         uint32                 `protobuf:"varint,5,opt,name=whole,proto3" json:"whole,omitempty"`    // bits; of what shares fewer with the sender's place it still gathers what it lacks
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1839,6 +1840,13 @@ func (x *ReconcileReply) GetEntries() []*PutEntry {
 func (x *ReconcileReply) GetLeft() uint32 {
 	if x != nil {
 		return x.Left
+	}
+	return 0
+}
+
+func (x *ReconcileReply) GetWhole() uint32 {
+	if x != nil {
+		return x.Whole
 	}
 	return 0
 }
@@ -2012,12 +2020,13 @@ const file_protocol_pb_exchange_proto_rawDesc = "" +
 	"\x05wants\x18\x04 \x03(\v2\x1e.starling.exchange.v1.StandingR\x05wants\">\n" +
 	"\bStanding\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12 \n" +
-	"\vcoordinates\x18\x02 \x03(\fR\vcoordinates\"\x90\x01\n" +
+	"\vcoordinates\x18\x02 \x03(\fR\vcoordinates\"\xa6\x01\n" +
 	"\x0eReconcileReply\x12\x16\n" +
 	"\x06answer\x18\x01 \x01(\fR\x06answer\x12\x18\n" +
 	"\arecords\x18\x02 \x03(\fR\arecords\x128\n" +
 	"\aentries\x18\x03 \x03(\v2\x1e.starling.exchange.v1.PutEntryR\aentries\x12\x12\n" +
-	"\x04left\x18\x04 \x01(\rR\x04left\"U\n" +
+	"\x04left\x18\x04 \x01(\rR\x04left\x12\x14\n" +
+	"\x05whole\x18\x05 \x01(\rR\x05whole\"U\n" +
 	"\aRefusal\x12.\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x1a.starling.exchange.v1.CodeR\x04code\x12\x1a\n" +
 	"\bsentence\x18\x02 \x01(\tR\bsentence*p\n" +

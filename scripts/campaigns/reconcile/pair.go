@@ -144,11 +144,11 @@ func (p *pair) find(ctx context.Context) (f finding, err error) {
 	meter := &exchange.Meter{}
 	before := p.read()
 	began := time.Now()
-	rest, err := p.asks.Reconcile(exchange.WithMeter(ctx, meter), p.answers.ID, exchange.Common{}, p.holdings[0], reconcile.Start, func(some []reconcile.Difference) error {
-		f.differences = append(f.differences, some...)
+	end, err := p.asks.Reconcile(exchange.WithMeter(ctx, meter), p.answers.ID, exchange.Common{}, p.holdings[0], reconcile.Start, func(some exchange.Found) error {
+		f.differences = append(f.differences, some.Differences...)
 		return nil
 	})
-	if err == nil && rest != reconcile.End {
+	if err == nil && end.Rest != reconcile.End {
 		err = errors.New("not all was compared")
 	}
 	f.took = time.Since(began)
@@ -214,7 +214,7 @@ func (p *pair) besiege(ctx context.Context, length time.Duration) (got finding, 
 	for range atOnce {
 		attack.Go(func() {
 			for ctx.Err() == nil {
-				_, _ = other.Reconcile(exchange.WithMeter(ctx, meter), p.answers.ID, exchange.Common{}, nothing{}, reconcile.Start, func([]reconcile.Difference) error { return nil })
+				_, _ = other.Reconcile(exchange.WithMeter(ctx, meter), p.answers.ID, exchange.Common{}, nothing{}, reconcile.Start, func(exchange.Found) error { return nil })
 			}
 		})
 	}

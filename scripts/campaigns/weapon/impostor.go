@@ -214,8 +214,8 @@ func (m *impostor) pester(ctx context.Context, victim peer.ID) {
 	for range 4 {
 		all.Go(func() {
 			for ctx.Err() == nil {
-				_, err := m.client.Reconcile(ctx, victim, exchange.Common{}, nothing{}, reconcile.Start, func(d []reconcile.Difference) error {
-					_, err := m.client.Collect(ctx, victim, exchange.Common{}, d)
+				_, err := m.client.Reconcile(ctx, victim, exchange.Common{}, nothing{}, reconcile.Start, func(d exchange.Found) error {
+					_, err := m.client.Collect(ctx, victim, exchange.Common{}, d.Differences)
 					return err
 				})
 				if err != nil && !pause(ctx, time.Second) {

@@ -2,6 +2,7 @@ package model
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -85,9 +86,14 @@ func (w *World) heal(n *node) {
 		if !filling && !n.filled {
 			w.note('f', n.number, bits)
 		}
-		n.filled, n.busy = !filling, false
+		n.filled = !filling
+		if done > 0 && filling {
+			w.heal(n)
+			return
+		}
+		n.busy = false
 		next := w.jittered(w.Interval, healJitter)
-		if (done == 0 || filling) && len(n.neighbours) > 0 {
+		if done == 0 && len(n.neighbours) > 0 {
 			next = min(next, w.jittered(healRetry, healJitter))
 		}
 		w.shed(n)
@@ -160,7 +166,8 @@ func (w *World) differ(c *comparison) {
 	low := w.keyAt(c.From)
 	c.end = w.keyAt(high)
 	c.take = c.n.held.lacking(c.with.held, low, c.end)
-	c.give = c.with.held.lacking(c.n.held, low, c.end)
+	c.Whole = rules.Part{Prefix: c.with.at, Bits: c.with.ledger.Bits()}
+	c.give = slices.DeleteFunc(c.with.held.lacking(c.n.held, low, c.end), func(key int) bool { return !c.Whole.Holds(w.keys[key]) })
 	c.give = c.give[:min(len(c.give), healGive)]
 	w.sum.Talked += talk(len(c.take) + len(c.give))
 	if len(c.take)+len(c.give) == 0 {
