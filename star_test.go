@@ -76,6 +76,12 @@ var law = star.Law{
 			Why:    "flags and terminals belong to the command line; below it there are only values",
 		},
 		{
+			What:   []string{"github.com/danielgtaylor/huma/..."},
+			In:     []string{"..."},
+			Except: []string{"node/api"},
+			Why:    "how HTTP is described and dispatched is the API's own business; others have the client and the types",
+		},
+		{
 			What:   []string{"testing/..."},
 			In:     []string{"..."},
 			Except: []string{"node/nodetest", "scripts/internal/campaign"}, // virtual time is had from there alone

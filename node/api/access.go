@@ -11,12 +11,13 @@ const (
 	open                    // anybody, on every listener, with nothing to show
 )
 
+func (a access) String() string { return [...]string{"owner", "readers", "everybody"}[a] }
+
 // callers is who may call what, all of it: a route that is not here cannot be made.
 // What it tells strangers is what anybody could read from the network, and nothing
 // of whom the owner follows, is connected to or keeps records for.
 var callers = map[string]access{
-	"GET /healthz":  open,
-	"HEAD /healthz": open,
+	"GET /healthz": open,
 
 	"GET /v1/session":       open,
 	"POST /v1/session":      open,
@@ -56,8 +57,13 @@ var callers = map[string]access{
 // accessTo says who may make a request. What is not served is for the owner to
 // hear: others learn nothing from guessing at paths.
 func (t *router) accessTo(r *http.Request) access {
-	if p := t.find(r); p != nil && p.methods[r.Method] != nil {
+	p := t.find(r)
+	switch {
+	case p == nil || p.methods[r.Method] == nil:
+		return ownerOnly
+	case r.Method == http.MethodHead:
+		return callers["GET "+p.pattern]
+	default:
 		return callers[r.Method+" "+p.pattern]
 	}
-	return ownerOnly
 }

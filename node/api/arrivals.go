@@ -22,9 +22,9 @@ type Arrival struct {
 // Watch hears the newest posts of some timelines, then what arrives, until limit
 // posts (0 for no limit) have come, ctx ends, or the node does.
 func (c *Client) Watch(ctx context.Context, sources []string, limit int) iter.Seq2[Arrival, error] {
-	q := url.Values{paramSource: sources}
+	q := url.Values{"source": sources}
 	if limit > 0 {
-		q.Set(paramLimit, strconv.Itoa(limit))
+		q.Set("limit", strconv.Itoa(limit))
 	}
 	return c.arrivals(ctx, "/v1/watch?"+q.Encode())
 }

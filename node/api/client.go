@@ -92,13 +92,13 @@ func (c *Client) Peers(ctx context.Context) (out Peers, err error) {
 
 // Page reads one page of a timeline; before may be empty.
 func (c *Client) Page(ctx context.Context, source string, limit int, before string) (Page, error) {
-	return c.page(ctx, "/v1/timeline", url.Values{paramSource: {source}}, limit, before)
+	return c.page(ctx, "/v1/timeline", url.Values{"source": {source}}, limit, before)
 }
 
 func (c *Client) page(ctx context.Context, path string, q url.Values, limit int, before string) (out Page, err error) {
-	q.Set(paramLimit, strconv.Itoa(limit))
+	q.Set("limit", strconv.Itoa(limit))
 	if before != "" {
-		q.Set(paramBefore, before)
+		q.Set("before", before)
 	}
 	err = c.ask(ctx, http.MethodGet, path+"?"+q.Encode(), nil, &out)
 	return out, err

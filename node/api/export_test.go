@@ -16,7 +16,11 @@ import (
 func DecodeDraft(body string) (d Draft, err error) {
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
-	return d, decode(r, &d)
+	b, _, err := readBody(r)
+	if err != nil {
+		return d, err
+	}
+	return d, decode(b, &d)
 }
 
 // ReadArrivals reads server-sent events to their end.

@@ -17,56 +17,61 @@ type Follower interface {
 
 const followingPath = "/v1/following"
 
-func (s *Server) following(w http.ResponseWriter, r *http.Request) error {
-	if _, err := query(r); err != nil {
-		return err
-	}
+// followable is the parameter of paths that name something to follow.
+type followable struct {
+	Source string `path:"source" doc:"#tag, a user, or @ and a user for what mentions them; # is written %23." example:"#starling"`
+}
+
+func (s *Server) followingOperations(a *operations) {
+	add(a, operation{
+		route: "GET /v1/following", id: "listFollowing", group: groupFollowing, ready: true,
+		summary: "What is followed",
+		text:    "The longest followed first. The list stands on the node and is told to nobody.",
+	}, s.following)
+	add(a, operation{
+		route: "PUT /v1/following/{source}", id: "follow", group: groupFollowing,
+		summary: "Follow a hashtag, a user, or what mentions a user",
+		text:    "The node hears it from then on and keeps copies. Following twice changes nothing.",
+		codes:   []Code{CodeThread, CodeManyFollowed, CodeNotFound},
+	}, s.follow)
+	add(a, operation{
+		route: "DELETE /v1/following/{source}", id: "unfollow", group: groupFollowing,
+		summary: "Unfollow",
+		text:    "Copies that were kept for it alone are dropped. What is not followed is unfollowed already.",
+	}, s.unfollow)
+}
+
+func (s *Server) following(context.Context, *nothing) (*body[Following], error) {
 	out := Following{Following: []Followed{}}
 	for _, f := range s.Node.Following() {
 		out.Following = append(out.Following, followedOf(f))
 	}
-	writeJSON(w, http.StatusOK, out)
-	return nil
+	return &body[Following]{out}, nil
 }
 
 // follow answers with the source as the list has it.
-func (s *Server) follow(w http.ResponseWriter, r *http.Request) error {
-	source, err := s.change(w, r, s.Node.Follow)
+func (s *Server) follow(ctx context.Context, in *followable) (*body[Followed], error) {
+	source, err := node.ParseSource(in.Source, s.Node.User())
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if err := s.Node.Follow(ctx, source); err != nil {
+		return nil, err
 	}
 	for _, f := range s.Node.Following() {
 		if f.Source == source {
-			writeJSON(w, http.StatusOK, followedOf(f))
-			return nil
+			return &body[Followed]{followedOf(f)}, nil
 		}
 	}
-	return problem(CodeNotFound, "%s was unfollowed meanwhile", source)
+	return nil, problem(CodeNotFound, "%s was unfollowed meanwhile", source)
 }
 
-func (s *Server) unfollow(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.change(w, r, s.Node.Unfollow); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-// change has the node do something with the source that the path names.
-func (s *Server) change(w http.ResponseWriter, r *http.Request, do func(context.Context, node.Source) error) (node.Source, error) {
-	if _, err := query(r); err != nil {
-		return node.Source{}, err
-	}
-	source, err := node.ParseSource(r.PathValue("source"), s.Node.User())
+func (s *Server) unfollow(ctx context.Context, in *followable) (*struct{}, error) {
+	source, err := node.ParseSource(in.Source, s.Node.User())
 	if err != nil {
-		return node.Source{}, err
+		return nil, err
 	}
-	ctx, done, err := s.begin(w, r)
-	if err != nil {
-		return node.Source{}, err
-	}
-	defer done()
-	return source, do(ctx, source)
+	return &struct{}{}, s.Node.Unfollow(ctx, source)
 }
 
 // Follow has the node follow a hashtag, a user, or what mentions a user.

@@ -30,8 +30,8 @@ type caller struct {
 type callerKey struct{}
 
 // callerOf is who sent a request that came through a gate.
-func callerOf(r *http.Request) caller {
-	c, _ := r.Context().Value(callerKey{}).(caller)
+func callerOf(ctx context.Context) caller {
+	c, _ := ctx.Value(callerKey{}).(caller)
 	return c
 }
 

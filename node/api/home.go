@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"iter"
-	"net/http"
 	"net/url"
 	"strconv"
 
@@ -22,23 +21,6 @@ const (
 	homeWatchPath = "/v1/home/watch"
 )
 
-func (s *Server) home(w http.ResponseWriter, r *http.Request) error {
-	q, err := query(r, paramLimit, paramBefore)
-	if err != nil {
-		return err
-	}
-	return s.readPage(w, r, q, false, s.Node.Home)
-}
-
-// watchHome is watch for all that is followed, and for what will be while it lasts.
-func (s *Server) watchHome(stopping context.Context, w http.ResponseWriter, r *http.Request) error {
-	q, err := query(r, paramLimit)
-	if err != nil {
-		return err
-	}
-	return s.stream(stopping, w, r, q, s.Node.WatchHome)
-}
-
 // HomePage reads one page of all that the node follows; before may be empty.
 func (c *Client) HomePage(ctx context.Context, limit int, before string) (out Page, err error) {
 	return c.page(ctx, homePath, url.Values{}, limit, before)
@@ -55,7 +37,7 @@ func (c *Client) Home(ctx context.Context, limit int, before string) iter.Seq2[P
 func (c *Client) WatchHome(ctx context.Context, limit int) iter.Seq2[Arrival, error] {
 	q := url.Values{}
 	if limit > 0 {
-		q.Set(paramLimit, strconv.Itoa(limit))
+		q.Set("limit", strconv.Itoa(limit))
 	}
 	return c.arrivals(ctx, homeWatchPath+"?"+q.Encode())
 }

@@ -3,49 +3,60 @@ package api
 import (
 	"context"
 	"errors"
-	"net/http"
 
 	"github.com/starling-social/starling/node"
 	"github.com/starling-social/starling/records"
 )
 
-func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
-	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
-	return nil
+// PostPath is the parameter of paths that name a post.
+type PostPath struct {
+	ID string `path:"id" doc:"A post's id, as it was printed." example:"p1UYY…"`
 }
 
-func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
-	if _, err := query(r); err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, statusOf(s.Node.Status(), s.Node.User()))
-	return nil
+func (s *Server) postOperations(a *operations) {
+	add(a, operation{
+		route: "POST /v1/posts", id: "publishPost", group: groupPosts, status: 201,
+		summary: "Publish a post",
+		text: "Hashtags, mentions and links in the text count by themselves; `tags` and `mentions` are for those that do not stand in it. " +
+			"The answer comes when a majority of the nodes responsible for each place of the post has it on disk and others show it.",
+		codes: []Code{CodeNotFound, CodeTooLarge, CodeNoQuorum, CodeIncomplete},
+	}, s.publish)
+	add(a, operation{
+		route: "GET /v1/posts/{id}", id: "getPost", group: groupPosts,
+		summary: "Read a post",
+		text:    "Its newest version, from any node. A deleted post is answered with `deleted` and without text.",
+		codes:   []Code{CodeNotFound, CodeIncomplete},
+	}, s.post)
+	add(a, operation{
+		route: "PUT /v1/posts/{id}", id: "editPost", group: groupPosts,
+		summary: "Replace the text of a post",
+		text:    "Where a post stands never changes: a hashtag that is new in the text is plain text.",
+		codes:   []Code{CodeNotFound, CodeNotYours, CodeDeleted, CodeNoQuorum, CodeIncomplete},
+	}, s.edit)
+	add(a, operation{
+		route: "DELETE /v1/posts/{id}", id: "deletePost", group: groupPosts,
+		summary: "Delete a post",
+		text:    "Every honest node lets go of the text and keeps a tombstone, so that no older copy brings the post back.",
+		codes:   []Code{CodeNotFound, CodeNotYours, CodeNoQuorum, CodeIncomplete},
+	}, s.remove)
 }
 
-func (s *Server) peers(w http.ResponseWriter, r *http.Request) error {
-	if _, err := query(r); err != nil {
-		return err
-	}
-	out := Peers{Peers: []Peer{}}
-	for _, p := range s.Node.Peers() {
-		out.Peers = append(out.Peers, peerOf(p))
-	}
-	writeJSON(w, http.StatusOK, out)
-	return nil
+// published is the answer to a new post.
+type published struct {
+	Location string `header:"Location" doc:"The path of the post."`
+	Body     Receipt
 }
 
-func (s *Server) publish(w http.ResponseWriter, r *http.Request) error {
-	var body Draft
-	if err := decode(r, &body); err != nil {
-		return err
-	}
-	draft, err := s.draft(body)
+func (s *Server) publish(ctx context.Context, in *struct{ Body Draft }) (*published, error) {
+	draft, err := s.draft(in.Body)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.write(w, r, http.StatusCreated, func(ctx context.Context) (node.Receipt, error) {
-		return s.Node.Publish(ctx, draft)
-	})
+	receipt, err := received(s.Node.Publish(ctx, draft))
+	if err != nil {
+		return nil, err
+	}
+	return &published{"/v1/posts/" + receipt.Body.ID, receipt.Body}, nil
 }
 
 // draft reads the names in a draft.
@@ -68,83 +79,49 @@ func (s *Server) draft(d Draft) (node.Draft, error) {
 	return out, nil
 }
 
-func (s *Server) post(w http.ResponseWriter, r *http.Request) error {
-	ref, err := records.ParseRef(r.PathValue("id"))
+func (s *Server) post(ctx context.Context, in *PostPath) (*body[Post], error) {
+	ref, err := records.ParseRef(in.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ctx, done, err := s.begin(w, r)
-	if err != nil {
-		return err
-	}
-	defer done()
 	post, err := s.Node.Post(ctx, ref)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	writeJSON(w, http.StatusOK, postOf(post))
-	return nil
+	return &body[Post]{postOf(post)}, nil
 }
 
-func (s *Server) edit(w http.ResponseWriter, r *http.Request) error {
-	ref, err := records.ParseRef(r.PathValue("id"))
+func (s *Server) edit(ctx context.Context, in *struct {
+	PostPath
+
+	Body Edit
+},
+) (*body[Receipt], error) {
+	ref, err := records.ParseRef(in.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var body Edit
-	if err := decode(r, &body); err != nil {
-		return err
-	}
-	return s.write(w, r, http.StatusOK, func(ctx context.Context) (node.Receipt, error) {
-		return s.Node.Edit(ctx, ref, body.Text)
-	})
+	return received(s.Node.Edit(ctx, ref, in.Body.Text))
 }
 
-func (s *Server) remove(w http.ResponseWriter, r *http.Request) error {
-	ref, err := records.ParseRef(r.PathValue("id"))
+func (s *Server) remove(ctx context.Context, in *PostPath) (*body[Receipt], error) {
+	ref, err := records.ParseRef(in.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.write(w, r, http.StatusOK, func(ctx context.Context) (node.Receipt, error) {
-		return s.Node.Delete(ctx, ref)
-	})
+	return received(s.Node.Delete(ctx, ref))
 }
 
-// write answers with the receipt of what do did. Without a majority the receipt is
-// part of the problem: some members may have the record.
-func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, do func(context.Context) (node.Receipt, error)) error {
-	if _, err := query(r); err != nil {
-		return err
+// received is the answer of what was written. Without a majority the receipt is part
+// of the problem: some members may have the record.
+func received(r node.Receipt, err error) (*body[Receipt], error) {
+	if err == nil {
+		return &body[Receipt]{receiptOf(r)}, nil
 	}
-	ctx, done, err := s.begin(w, r)
-	if err != nil {
-		return err
+	p := problemOf(err)
+	if errors.Is(err, node.ErrNoQuorum) && r.Record != nil {
+		out := receiptOf(r)
+		p.Receipt = &out
 	}
-	defer done()
-	receipt, err := do(ctx)
-	if err != nil {
-		p := problemOf(err)
-		if errors.Is(err, node.ErrNoQuorum) && receipt.Record != nil {
-			out := receiptOf(receipt)
-			p.Receipt = &out
-		}
-		return p
-	}
-	out := receiptOf(receipt)
-	if status == http.StatusCreated {
-		w.Header().Set("Location", "/v1/posts/"+out.ID)
-	}
-	writeJSON(w, status, out)
-	return nil
-}
-
-// begin is where a request that is understood starts to cost the node something.
-func (s *Server) begin(w http.ResponseWriter, r *http.Request) (context.Context, func(), error) {
-	leave, err := enter(s.slotsFor(r).requests)
-	if err != nil {
-		return nil, nil, err
-	}
-	patient(w)
-	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
-	return ctx, func() { cancel(); leave() }, nil
+	return nil, p
 }

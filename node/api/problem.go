@@ -2,94 +2,52 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"strconv"
 
 	"github.com/starling-social/starling/node"
 	"github.com/starling-social/starling/records"
 	"github.com/starling-social/starling/records/archive"
 )
 
-// Problem is an error as RFC 9457 writes it. Its code is what a program branches
-// on; it does not change between versions.
+// Problem is an error as RFC 9457 writes it.
 type Problem struct {
-	Type   string `json:"type"` // urn:starling:problem:<code>
-	Title  string `json:"title"`
-	Status int    `json:"status"` // of HTTP
-	Detail string `json:"detail,omitempty"`
-	Code   Code   `json:"code"`
+	Type   string  `json:"type" doc:"urn:starling:problem: and the code." example:"urn:starling:problem:bad_request"`
+	Title  string  `json:"title" doc:"What the code means, in words that may change." example:"The request makes no sense"`
+	Status int     `json:"status" doc:"The status of the answer." example:"400"`
+	Detail string  `json:"detail,omitempty" doc:"What happened this time, for people." example:"query.limit: expected number >= 1"`
+	Code   Code    `json:"code" doc:"What a program branches on. It keeps its meaning between versions." example:"bad_request"`
+	Errors []Fault `json:"errors,omitempty" doc:"Of bad_request: what is wrong with which parts of the request."`
 
-	Receipt  *Receipt  `json:"receipt,omitempty"`  // of a post that too few members acknowledged
-	Stands   *Register `json:"stands,omitempty"`   // of a register: the version that stands instead
-	Imported *Imported `json:"imported,omitempty"` // of an archive that could not be read to its end
+	Receipt  *Receipt  `json:"receipt,omitempty" doc:"Of no_quorum: where the record is, as far as is known."`
+	Stands   *Register `json:"stands,omitempty" doc:"Of a register that was not written: the version that stands instead."`
+	Imported *Imported `json:"imported,omitempty" doc:"Of an archive that was not read to its end: what was merged before."`
 }
 
-// Code names a kind of problem.
-type Code string
-
-// The codes.
-const (
-	CodeBadRequest   Code = "bad_request"        // what was sent makes no sense; detail says where
-	CodeUnauthorized Code = "unauthorized"       // no token, or not this node's
-	CodeForbidden    Code = "forbidden"          // a web page, or a name that is not ours
-	CodeNotFound     Code = "not_found"          // no such route, or no such post
-	CodeMethod       Code = "method_not_allowed" // the route has other methods
-	CodeNotYours     Code = "not_yours"          // the post is another's
-	CodeDeleted      Code = "deleted"            // the post was deleted
-	CodeTooLarge     Code = "too_large"          // body, text or number of places
-	CodeMediaType    Code = "not_json"           // the body is not declared as JSON
-	CodeNotArchive   Code = "not_archive"        // the body is not declared as an archive, is none, or one of a newer version
-	CodeOtherNetwork Code = "other_network"      // the archive is of another network
-	CodeDamaged      Code = "damaged"            // the archive is; detail says where; see imported
-	CodeFull         Code = "full"               // the store has no room; see imported
-	CodeThread       Code = "not_followable"     // a thread cannot be followed
-	CodeManyFollowed Code = "many_followed"      // the follow list is full
-	CodeConflict     Code = "conflict"           // another version of the register stands than was expected
-	CodeHaveNewer    Code = "have_newer"         // a newer one does
-	CodeTooOld       Code = "too_old"            // one of a later certificate epoch does
-	CodeExpired      Code = "expired"            // the version is past its time
-	CodeBusy         Code = "busy"               // too many requests at once
-	CodeManyRequests Code = "too_many_requests"  // within some time; Retry-After says when to come again
-	CodeNoQuorum     Code = "no_quorum"          // too few members acknowledged; see receipt
-	CodeIncomplete   Code = "incomplete"         // nobody answered for a part of the timeline
-	CodeStopping     Code = "stopping"           // the node is going down
-	CodeTimeout      Code = "timeout"            // the network took too long
-	CodeInternal     Code = "internal"           // a fault of ours
-)
-
-var kinds = map[Code]struct {
-	status int
-	title  string
-}{
-	CodeBadRequest:   {http.StatusBadRequest, "The request makes no sense"},
-	CodeUnauthorized: {http.StatusUnauthorized, "The token is missing or wrong"},
-	CodeForbidden:    {http.StatusForbidden, "This address serves its owner alone"},
-	CodeNotFound:     {http.StatusNotFound, "There is no such thing"},
-	CodeMethod:       {http.StatusMethodNotAllowed, "The route has other methods"},
-	CodeNotYours:     {http.StatusForbidden, "The post is another's"},
-	CodeDeleted:      {http.StatusConflict, "The post was deleted"},
-	CodeTooLarge:     {http.StatusRequestEntityTooLarge, "That is too much"},
-	CodeMediaType:    {http.StatusUnsupportedMediaType, "The body must be application/json"},
-	CodeThread:       {http.StatusUnprocessableEntity, "This cannot be followed"},
-	CodeManyFollowed: {http.StatusConflict, "The follow list is full"},
-	CodeNotArchive:   {http.StatusUnsupportedMediaType, "The body must be an archive"},
-	CodeOtherNetwork: {http.StatusConflict, "The archive is of another network"},
-	CodeDamaged:      {http.StatusUnprocessableEntity, "The archive is damaged"},
-	CodeFull:         {http.StatusInsufficientStorage, "The store has no room"},
-	CodeConflict:     {http.StatusConflict, "Another version stands"},
-	CodeHaveNewer:    {http.StatusConflict, "A newer version stands"},
-	CodeTooOld:       {http.StatusConflict, "A version of a later epoch stands"},
-	CodeExpired:      {http.StatusGone, "The version has expired"},
-	CodeBusy:         {http.StatusServiceUnavailable, "Too many requests at once"},
-	CodeManyRequests: {http.StatusTooManyRequests, "Too many requests for now"},
-	CodeNoQuorum:     {http.StatusServiceUnavailable, "Too few members acknowledged"},
-	CodeIncomplete:   {http.StatusServiceUnavailable, "A part of the timeline did not answer"},
-	CodeStopping:     {http.StatusServiceUnavailable, "The node is stopping"},
-	CodeTimeout:      {http.StatusGatewayTimeout, "The network took too long"},
-	CodeInternal:     {http.StatusInternalServerError, "The node has a fault"},
+// Fault is one thing that is wrong with a request.
+type Fault struct {
+	Location string `json:"location" doc:"Where it is: in: path, query, header or body, and the name." example:"query.limit"`
+	Detail   string `json:"detail" doc:"What is wrong with it." example:"expected number >= 1"`
 }
+
+// GetStatus is that of the answer.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// GetHeaders says when to come again, where that helps.
+func (p *Problem) GetHeaders() http.Header {
+	if p.Code != CodeBusy {
+		return nil
+	}
+	return http.Header{"Retry-After": {strconv.Itoa(retryAfter)}}
+}
+
+const retryAfter = 1 // seconds: slots are taken for a fraction of that
+
+// ContentType is that of RFC 9457.
+func (p *Problem) ContentType(string) string { return problemType }
 
 // Error is the sentence for people.
 func (p *Problem) Error() string {
@@ -172,21 +130,13 @@ func problemOf(err error) *Problem {
 const problemType = "application/problem+json"
 
 func writeProblem(w http.ResponseWriter, p *Problem) {
+	maps.Copy(w.Header(), p.GetHeaders())
 	write(w, p.Status, problemType, p)
 }
 
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	write(w, status, "application/json", v)
-}
-
-// write answers with v. A caller that has gone, or reads too slowly, is no error
-// of ours: its connection ends.
+// write answers with v.
 func write(w http.ResponseWriter, status int, contentType string, v any) {
-	b, err := json.Marshal(v)
-	if err != nil { // our own types always encode
-		panic(fmt.Sprintf("encode %T: %v", v, err))
-	}
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
-	_, _ = w.Write(append(b, '\n'))
+	_ = encode(w, v) // it has none
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -31,13 +29,6 @@ type RegisterJudge interface {
 	Confirmed(r *records.Record) bool
 }
 
-// Names claims nicknames for the owner, and finds who claims one.
-type Names interface {
-	Claim(ctx context.Context, nickname records.Tag) (node.Receipt, error)
-	Unclaim(ctx context.Context, nickname records.Tag) (node.Receipt, error)
-	FindName(ctx context.Context, nickname records.Tag) ([]*records.Record, error)
-}
-
 // Registers is all about registers.
 type Registers interface {
 	RegisterWriter
@@ -56,106 +47,124 @@ const (
 	registersPath = "/v1/registers"
 	historyPath   = "/v1/history"
 	consentsPath  = "/v1/consents"
-	namesPath     = "/v1/names"
-
-	paramFirst  = "first"  // of a register: the version that is shown first will do
-	paramExpect = "expect" // of its deletion: the revision that is deleted
 )
 
-func (s *Server) registerRoutes() map[string]map[string]handler {
-	register := registersPath + "/{user}/{name...}"
-	return map[string]map[string]handler{
-		register:                          {http.MethodGet: s.register, http.MethodPut: s.putRegister, http.MethodDelete: s.deleteRegister},
-		historyPath + "/{user}/{name...}": {http.MethodGet: s.history},
-		consentsPath:                      {http.MethodPost: s.consent},
-		namesPath + "/{nickname}":         {http.MethodGet: s.findName, http.MethodPut: s.claim, http.MethodDelete: s.unclaim},
-	}
+// RegisterPath is the parameters of paths that name a register.
+type RegisterPath struct {
+	User string `path:"user" doc:"A user, or me." example:"me"`
+	Name string `path:"name" doc:"profile, identity, or service/ and a name; the slash may stand as it is or as %2F." example:"profile"`
 }
 
-// registerOf is the register that a path names.
-func (s *Server) registerOf(r *http.Request) (records.RegisterID, error) {
-	u, err := node.ParseUser(r.PathValue("user"), s.Node.User())
+// register is the one that a path names.
+func (s *Server) register(n RegisterPath) (records.RegisterID, error) {
+	u, err := node.ParseUser(n.User, s.Node.User())
 	if err != nil {
 		return records.RegisterID{}, err
 	}
-	id := records.RegisterID{User: u, Name: r.PathValue("name")}
+	id := records.RegisterID{User: u, Name: n.Name}
 	return id, id.Check()
 }
 
-func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
-	q, err := query(r, paramFirst)
-	if err != nil {
-		return err
-	}
-	if q.Has(paramFirst) && q.Get(paramFirst) != "true" {
-		return problem(CodeBadRequest, "first %.40q: want true, or nothing", q.Get(paramFirst))
-	}
-	id, err := s.registerOf(r)
-	if err != nil {
-		return err
-	}
-	ctx, done, err := s.begin(w, r)
-	if err != nil {
-		return err
-	}
-	defer done()
-	got, err := s.Node.ReadRegister(ctx, id, q.Has(paramFirst))
-	if err != nil {
-		return err
-	}
-	if err := s.Node.Standing(got); err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, s.registerJSON(got))
-	return nil
+func (s *Server) registerOperations(a *operations) {
+	writing := []Code{CodeNotYours, CodeConflict, CodeHaveNewer, CodeTooOld, CodeNoQuorum, CodeTooLarge, CodeIncomplete}
+	add(a, operation{
+		route: "GET /v1/registers/{user}/{name...}", id: "getRegister", group: groupRegisters,
+		summary: "Read a register",
+		text:    "The newest version that members show. A register that was deleted, or never written, is not found.",
+		codes:   []Code{CodeNotFound, CodeExpired, CodeIncomplete},
+	}, s.getRegister)
+	add(a, operation{
+		route: "PUT /v1/registers/{user}/{name...}", id: "putRegister", group: groupRegisters,
+		summary: "Write one of the owner's registers",
+		text: "With `expect` it is a compare-and-swap: written means that a majority has it on disk and others show it; " +
+			"whoever was overtaken gets `conflict` and what `stands`.",
+		codes: writing,
+	}, s.putRegister)
+	add(a, operation{
+		route: "DELETE /v1/registers/{user}/{name...}", id: "deleteRegister", group: groupRegisters,
+		summary: "Delete one of the owner's registers",
+		text:    "Writes a tombstone, so that no older version returns.",
+		codes:   append([]Code{CodeNotFound}, writing...),
+	}, s.deleteRegister)
+	add(a, operation{
+		route: "GET /v1/history/{user}/{name...}", id: "getHistory", group: groupRegisters,
+		summary: "Versions of a register that this node has seen",
+		text:    "Those that it wrote or read, the newest first, and where one is missing between two.",
+		codes:   []Code{CodeNotFound},
+	}, s.history)
+	add(a, operation{
+		route: "POST /v1/consents", id: "consent", group: groupRegisters, ready: true,
+		summary: "Agree to what stands in somebody's register",
+		text:    "Gives the counter-signature of the owner, for the other side to put into its register as `consent`. Nothing is published.",
+	}, s.consent)
 }
 
-func (s *Server) putRegister(w http.ResponseWriter, r *http.Request) error {
-	if _, err := query(r); err != nil {
-		return err
-	}
-	var body RegisterDraft
-	if err := decode(r, &body); err != nil {
-		return err
-	}
-	draft, err := s.registerDraft(body)
+func (s *Server) getRegister(ctx context.Context, in *struct {
+	RegisterPath
+
+	First bool `query:"first" doc:"Take the version that is shown first: sooner, and perhaps not the newest."`
+},
+) (*body[Register], error) {
+	id, err := s.register(in.RegisterPath)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.writeRegister(w, r, draft)
+	got, err := s.readRegister(ctx, id, in.First)
+	if err != nil {
+		return nil, err
+	}
+	return &body[Register]{s.registerJSON(got)}, nil
 }
 
-func (s *Server) deleteRegister(w http.ResponseWriter, r *http.Request) error {
-	q, err := query(r, paramExpect)
+// readRegister is the version that stands.
+func (s *Server) readRegister(ctx context.Context, id records.RegisterID, first bool) (*records.Record, error) {
+	got, err := s.Node.ReadRegister(ctx, id, first)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	return got, s.Node.Standing(got)
+}
+
+func (s *Server) putRegister(ctx context.Context, in *struct {
+	RegisterPath
+
+	Body RegisterDraft
+},
+) (*body[RegisterReceipt], error) {
+	draft, err := s.registerDraft(in.Body)
+	if err != nil {
+		return nil, err
+	}
+	return s.writeRegister(ctx, in.RegisterPath, draft)
+}
+
+func (s *Server) deleteRegister(ctx context.Context, in *struct {
+	RegisterPath
+
+	Expect string `query:"expect" pattern:"^[0-9]+$" maxLength:"20" doc:"The rev that is deleted; without it, whatever stands."`
+},
+) (*body[RegisterReceipt], error) {
 	draft := node.RegisterDraft{Delete: true}
-	if q.Has(paramExpect) {
-		rev, err := strconv.ParseUint(q.Get(paramExpect), 10, 64)
+	if in.Expect != "" {
+		rev, err := strconv.ParseUint(in.Expect, 10, 64)
 		if err != nil {
-			return problem(CodeBadRequest, "expect %.40q: want a revision", q.Get(paramExpect))
+			return nil, problem(CodeBadRequest, "expect %.40q: want a revision", in.Expect)
 		}
 		draft.Expect = (*records.Rev)(&rev)
 	}
-	return s.writeRegister(w, r, draft)
+	return s.writeRegister(ctx, in.RegisterPath, draft)
 }
 
 // writeRegister answers with the receipt; of a version that was not taken, with what
 // stands in its place.
-func (s *Server) writeRegister(w http.ResponseWriter, r *http.Request, draft node.RegisterDraft) error {
-	id, err := s.registerOf(r)
+func (s *Server) writeRegister(ctx context.Context, name RegisterPath, draft node.RegisterDraft) (*body[RegisterReceipt], error) {
+	id, err := s.register(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if id.User != s.Node.User() {
-		return node.ErrNotYours
+		return nil, node.ErrNotYours
 	}
-	ctx, done, err := s.begin(w, r)
-	if err != nil {
-		return err
-	}
-	defer done()
 	receipt, err := s.Node.PutRegister(ctx, id.Name, draft)
 	if err != nil {
 		p := problemOf(err)
@@ -164,13 +173,12 @@ func (s *Server) writeRegister(w http.ResponseWriter, r *http.Request, draft nod
 			stands := s.registerJSON(refused.Current)
 			p.Stands = &stands
 		}
-		return p
+		return nil, p
 	}
-	writeJSON(w, http.StatusOK, RegisterReceipt{
+	return &body[RegisterReceipt]{RegisterReceipt{
 		Register: s.registerJSON(receipt.Record),
 		Stored:   receipt.Place.Stored, Wanted: receipt.Place.Wanted, Shown: receipt.Shown, Asked: receipt.Asked,
-	})
-	return nil
+	}}, nil
 }
 
 // registerDraft reads a draft: exactly one of value, text and profile.
@@ -214,160 +222,27 @@ func (s *Server) registerDraft(d RegisterDraft) (out node.RegisterDraft, err err
 	return out, nil
 }
 
-func (s *Server) history(w http.ResponseWriter, r *http.Request) error {
-	if _, err := query(r); err != nil {
-		return err
-	}
-	id, err := s.registerOf(r)
+func (s *Server) history(ctx context.Context, in *RegisterPath) (*body[History], error) {
+	id, err := s.register(*in)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ctx, done, err := s.begin(w, r)
-	if err != nil {
-		return err
-	}
-	defer done()
 	seen, err := s.Node.History(ctx, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	out := History{Versions: []SeenRegister{}}
 	for _, v := range seen {
 		out.Versions = append(out.Versions, SeenRegister{s.registerJSON(v.Record), v.Missing})
 	}
-	writeJSON(w, http.StatusOK, out)
-	return nil
+	return &body[History]{out}, nil
 }
 
-func (s *Server) consent(w http.ResponseWriter, r *http.Request) error {
-	if _, err := query(r); err != nil {
-		return err
-	}
-	var body ConsentTo
-	if err := decode(r, &body); err != nil {
-		return err
-	}
-	u, err := node.ParseUser(body.User, s.Node.User())
+func (s *Server) consent(_ context.Context, in *struct{ Body ConsentTo }) (*body[Consent], error) {
+	id, err := s.register(RegisterPath{in.Body.User, in.Body.Name})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	id := records.RegisterID{User: u, Name: body.Name}
-	if err := id.Check(); err != nil {
-		return err
-	}
-	signature := s.Node.Consent(id, []byte(body.Text))
-	writeJSON(w, http.StatusOK, Consent{s.Node.User().String(), hex.EncodeToString(signature[:])})
-	return nil
-}
-
-func (s *Server) findName(w http.ResponseWriter, r *http.Request) error {
-	name, ctx, done, err := s.beginName(w, r)
-	if err != nil {
-		return err
-	}
-	defer done()
-	claims, err := s.Node.FindName(ctx, name)
-	out := Claims{Claims: []Claim{}}
-	for _, c := range claims {
-		out.Claims = append(out.Claims, Claim{
-			Shown: string(name) + "#" + c.Author().Fragment(), Name: string(name), User: c.Author().String(), Since: int64(c.Created()),
-		})
-	}
-	var gap *node.GapError
-	switch {
-	case errors.Is(err, node.ErrManyClaims), errors.As(err, &gap):
-		out.Problem = problemOf(err) // what was found is right
-	case err != nil:
-		return err
-	}
-	writeJSON(w, http.StatusOK, out)
-	return nil
-}
-
-func (s *Server) claim(w http.ResponseWriter, r *http.Request) error {
-	return s.changeName(w, r, s.Node.Claim)
-}
-
-func (s *Server) unclaim(w http.ResponseWriter, r *http.Request) error {
-	return s.changeName(w, r, s.Node.Unclaim)
-}
-
-func (s *Server) changeName(w http.ResponseWriter, r *http.Request, do func(context.Context, records.Tag) (node.Receipt, error)) error {
-	name, err := records.NormalizeTag(r.PathValue("nickname"))
-	if err != nil {
-		return err
-	}
-	return s.write(w, r, http.StatusOK, func(ctx context.Context) (node.Receipt, error) { return do(ctx, name) })
-}
-
-func (s *Server) beginName(w http.ResponseWriter, r *http.Request) (name records.Tag, ctx context.Context, done func(), err error) {
-	if _, err := query(r); err != nil {
-		return "", nil, nil, err
-	}
-	if name, err = records.NormalizeTag(r.PathValue("nickname")); err != nil {
-		return "", nil, nil, err
-	}
-	ctx, done, err = s.begin(w, r)
-	return name, ctx, done, err
-}
-
-func registerPath(base, user, name string) string {
-	return base + "/" + url.PathEscape(user) + "/" + name // names need no escaping
-}
-
-// PutRegister writes one of the owner's registers. When another version stands, the
-// error is a [*Problem] that shows it.
-func (c *Client) PutRegister(ctx context.Context, name string, d RegisterDraft) (out RegisterReceipt, err error) {
-	err = c.ask(ctx, http.MethodPut, registerPath(registersPath, "me", name), d, &out)
-	return out, err
-}
-
-// DeleteRegister writes a tombstone, of a certain revision if expect is not nil.
-func (c *Client) DeleteRegister(ctx context.Context, name string, expect *uint64) (out RegisterReceipt, err error) {
-	path := registerPath(registersPath, "me", name)
-	if expect != nil {
-		path += "?" + paramExpect + "=" + strconv.FormatUint(*expect, 10)
-	}
-	err = c.ask(ctx, http.MethodDelete, path, nil, &out)
-	return out, err
-}
-
-// Register reads what stands in a register; with first the version shown first.
-func (c *Client) Register(ctx context.Context, user, name string, first bool) (out Register, err error) {
-	path := registerPath(registersPath, user, name)
-	if first {
-		path += "?" + paramFirst + "=true"
-	}
-	err = c.ask(ctx, http.MethodGet, path, nil, &out)
-	return out, err
-}
-
-// History asks which versions of a register the node has written or read.
-func (c *Client) History(ctx context.Context, user, name string) (out History, err error) {
-	err = c.ask(ctx, http.MethodGet, registerPath(historyPath, user, name), nil, &out)
-	return out, err
-}
-
-// Consent has the owner agree to a relation in somebody's register.
-func (c *Client) Consent(ctx context.Context, to ConsentTo) (out Consent, err error) {
-	err = c.ask(ctx, http.MethodPost, consentsPath, to, &out)
-	return out, err
-}
-
-// ClaimName claims a nickname.
-func (c *Client) ClaimName(ctx context.Context, nickname string) (out Receipt, err error) {
-	err = c.ask(ctx, http.MethodPut, namesPath+"/"+url.PathEscape(nickname), nil, &out)
-	return out, err
-}
-
-// UnclaimName gives a nickname up.
-func (c *Client) UnclaimName(ctx context.Context, nickname string) (out Receipt, err error) {
-	err = c.ask(ctx, http.MethodDelete, namesPath+"/"+url.PathEscape(nickname), nil, &out)
-	return out, err
-}
-
-// FindName asks who claims a nickname.
-func (c *Client) FindName(ctx context.Context, nickname string) (out Claims, err error) {
-	err = c.ask(ctx, http.MethodGet, namesPath+"/"+url.PathEscape(nickname), nil, &out)
-	return out, err
+	signature := s.Node.Consent(id, []byte(in.Body.Text))
+	return &body[Consent]{Consent{s.Node.User().String(), hex.EncodeToString(signature[:])}}, nil
 }

@@ -26,8 +26,8 @@ type Register struct {
 // Profile is what somebody says of themselves.
 type Profile struct {
 	Name  string   `json:"name"`
-	About string   `json:"about"`
-	Links []string `json:"links"`
+	About string   `json:"about" required:"false"`
+	Links []string `json:"links" required:"false"`
 }
 
 // RegisterDraft is the next version of a register: exactly one of value, text and

@@ -11,7 +11,8 @@ import (
 // router finds what answers a request: the path first, as [http.ServeMux] does, then
 // the method, so that a wrong method is told which ones there are.
 type router struct {
-	mux *http.ServeMux
+	mux   *http.ServeMux
+	paths map[string]*pathRoutes
 }
 
 // pathRoutes is what one path answers to.
@@ -20,16 +21,26 @@ type pathRoutes struct {
 	methods map[string]http.HandlerFunc
 }
 
-func newRouter() *router { return &router{mux: http.NewServeMux()} }
+func newRouter() *router {
+	return &router{mux: http.NewServeMux(), paths: map[string]*pathRoutes{}}
+}
 
-// handle has the methods of a path answered. Who may call each must be known.
-func (t *router) handle(pattern string, methods map[string]http.HandlerFunc) {
-	for m := range methods {
-		if _, known := callers[m+" "+pattern]; !known {
-			panic(fmt.Sprintf("nobody said who may call %s %s", m, pattern))
-		}
+// handle has a method of a path answered, a GET perhaps without its body too. Who
+// may call it must be known.
+func (t *router) handle(method, pattern string, head bool, h http.HandlerFunc) {
+	if _, known := callers[method+" "+pattern]; !known {
+		panic(fmt.Sprintf("nobody said who may call %s %s", method, pattern))
 	}
-	t.mux.Handle(pattern, &pathRoutes{pattern, methods})
+	p := t.paths[pattern]
+	if p == nil {
+		p = &pathRoutes{pattern, map[string]http.HandlerFunc{}}
+		t.paths[pattern] = p
+		t.mux.Handle(pattern, p)
+	}
+	p.methods[method] = h
+	if method == http.MethodGet && head {
+		p.methods[http.MethodHead] = h // net/http leaves the body out
+	}
 }
 
 // find is what answers at the path of a request; nil where nothing does.
@@ -55,13 +66,4 @@ func (p *pathRoutes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	allowed := strings.Join(slices.Sorted(maps.Keys(p.methods)), ", ")
 	w.Header().Set("Allow", allowed)
 	writeProblem(w, problem(CodeMethod, "%.20q is not one of %s", r.Method, allowed))
-}
-
-// handler answers a request; what it returns is told as a problem.
-type handler func(w http.ResponseWriter, r *http.Request) error
-
-func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if err := h(w, r); err != nil {
-		writeProblem(w, problemOf(err))
-	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"maps"
 	"net"
 	"net/http"
 	"sync"
@@ -67,7 +66,6 @@ const (
 	maxDepth    = 8        // of a request's JSON; ours has two levels
 	maxRequests = 256      // answered at once, watches aside; more wait in the callers
 	maxWatches  = 1024     // open at once: each is a goroutine and some subscriptions of the node
-	maxSources  = 64       // of one watch
 
 	maxPublicRequests = 64   // of strangers, answered at once
 	maxPublicWatches  = 2048 // of strangers, open at once: each is a goroutine and a connection
@@ -130,8 +128,8 @@ func NewServer(c ServerConfig) *Server {
 	}
 }
 
-func (s *Server) slotsFor(r *http.Request) slots {
-	if callerOf(r).public {
+func (s *Server) slotsFor(ctx context.Context) slots {
+	if callerOf(ctx).public {
 		return s.public
 	}
 	return s.owner
@@ -184,46 +182,19 @@ func (s *Server) serve(ctx, base context.Context, e entrance, cut func()) error 
 	return nil
 }
 
-// Parameters of URLs.
-const (
-	paramSource = "source"
-	paramLimit  = "limit"
-	paramBefore = "before"
-	paramUser   = "user"
-	paramTag    = "tag"
-)
-
-// routes is everything that the server answers to. Watches end with stopping.
+// routes is everything that the server answers to. What is long ends with stopping.
 func (s *Server) routes(stopping context.Context) *router {
-	table := map[string]map[string]handler{
-		"/healthz":                  {http.MethodGet: s.health, http.MethodHead: s.health},
-		"/v1/status":                {http.MethodGet: s.status},
-		"/v1/peers":                 {http.MethodGet: s.peers},
-		"/v1/posts":                 {http.MethodPost: s.publish},
-		"/v1/posts/{id}":            {http.MethodGet: s.post, http.MethodPut: s.edit, http.MethodDelete: s.remove},
-		"/v1/timeline":              {http.MethodGet: s.timeline},
-		homePath:                    {http.MethodGet: s.home},
-		followingPath:               {http.MethodGet: s.following},
-		followingPath + "/{source}": {http.MethodPut: s.follow, http.MethodDelete: s.unfollow},
-		storePath:                   {http.MethodGet: s.storeStats},
-		archivePath:                 {http.MethodGet: s.stoppable(stopping, s.export), http.MethodPost: s.stoppable(stopping, s.importArchive)},
-		"/v1/watch": {http.MethodGet: func(w http.ResponseWriter, r *http.Request) error {
-			return s.watch(stopping, w, r)
-		}},
-		homeWatchPath: {http.MethodGet: func(w http.ResponseWriter, r *http.Request) error {
-			return s.watchHome(stopping, w, r)
-		}},
-		sessionPath: {http.MethodGet: s.session, http.MethodPost: s.signIn, http.MethodDelete: s.signOut},
-		codePath:    {http.MethodPost: s.signInCode},
-	}
-	maps.Copy(table, s.registerRoutes())
 	t := newRouter()
-	for pattern, methods := range table {
-		answers := map[string]http.HandlerFunc{}
-		for m, h := range methods {
-			answers[m] = h.ServeHTTP
-		}
-		t.handle(pattern, answers)
-	}
+	a := newOperations(s, t)
+	s.postOperations(a)
+	s.timelineOperations(a)
+	s.watchOperations(stopping, a)
+	s.followingOperations(a)
+	s.nameOperations(a)
+	s.registerOperations(a)
+	s.sessionOperations(a)
+	s.statusOperations(a)
+	s.storeOperations(stopping, a)
+	a.finish()
 	return t
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -132,71 +133,101 @@ func oldest[T any](all map[digest]T, at func(T) time.Time) (first digest) {
 
 // SignIn is what a page signs in with.
 type SignIn struct {
-	Code    string `json:"code"`         // good once
-	Seconds int    `json:"expires_in_s"` // how long; zero in what the page sends
+	Code string `json:"code" doc:"As it was given; it is good once."`
+}
+
+// SignInCode is what a program of the owner's hands to a page.
+type SignInCode struct {
+	Code    string `json:"code" doc:"Good for one session."`
+	Seconds int    `json:"expires_in_s" doc:"How long it is good." example:"60"`
 }
 
 // Session says who a page is.
 type Session struct {
-	SignedIn bool    `json:"signed_in"`
-	User     *string `json:"user"`       // did:key of the owner; null unless signed in
-	Network  string  `json:"network"`    // its name
-	Public   bool    `json:"public"`     // asked where strangers read
-	ID       string  `json:"network_id"` // name and parameters
+	SignedIn bool    `json:"signed_in" doc:"Whether the owner asks."`
+	User     *string `json:"user" doc:"The owner; null unless signed in."`
+	Network  string  `json:"network" doc:"The network's name." example:"main"`
+	Public   bool    `json:"public" doc:"Asked where strangers read."`
+	ID       string  `json:"network_id" doc:"The network's name and parameters." example:"main.1f3a5b7c"`
+}
+
+func (s *Server) sessionOperations(a *operations) {
+	add(a, operation{
+		route: "GET " + sessionPath, id: "getSession", group: groupSession, ready: true,
+		summary: "Who asks",
+	}, s.session)
+	add(a, operation{
+		route: "POST " + sessionPath, id: "signIn", group: groupSession, ready: true, status: http.StatusCreated,
+		summary: "Change a code for a session",
+		text:    "The session is a cookie that no script can read. It ends with the node, or when it was not used for 30 days.",
+		codes:   []Code{CodeUnauthorized},
+	}, s.signIn)
+	add(a, operation{
+		route: "DELETE " + sessionPath, id: "signOut", group: groupSession, ready: true,
+		summary: "End the session of whoever asks",
+	}, s.signOut)
+	add(a, operation{
+		route: "POST " + codePath, id: "createSignInCode", group: groupSession, ready: true, status: http.StatusCreated,
+		summary: "A code for a page to sign in with",
+		text:    "For programs with the token: a page that is signed in cannot let others in.",
+	}, s.signInCode)
 }
 
 // signInCode answers the owner's programs alone: a page that is signed in cannot let
 // others in.
-func (s *Server) signInCode(w http.ResponseWriter, r *http.Request) error {
-	if callerOf(r).session != nil {
-		return problem(CodeForbidden, "a code is given for the token, not for a session")
+func (s *Server) signInCode(ctx context.Context, _ *nothing) (*body[SignInCode], error) {
+	if callerOf(ctx).session != nil {
+		return nil, problem(CodeForbidden, "a code is given for the token, not for a session")
 	}
-	if _, err := query(r); err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusCreated, SignIn{Code: s.sessions.code(time.Now()), Seconds: int(codeTime.Seconds())})
-	return nil
+	return &body[SignInCode]{SignInCode{s.sessions.code(time.Now()), int(codeTime.Seconds())}}, nil
+}
+
+// A setting is an answer that may set or end the cookie.
+type setting[T any] struct {
+	Cookie []http.Cookie `header:"Set-Cookie" doc:"The session."`
+	Body   T
+}
+
+// Origin is how a cookie learns whether there is TLS before us.
+type Origin struct {
+	Origin string `header:"Origin" hidden:"true"`
 }
 
 // signIn changes a code for a cookie.
-func (s *Server) signIn(w http.ResponseWriter, r *http.Request) error {
-	var body SignIn
-	if err := decode(r, &body); err != nil {
-		return err
-	}
-	cookie, ok := s.sessions.begin(body.Code, time.Now())
+func (s *Server) signIn(_ context.Context, in *struct {
+	Origin
+
+	Body SignIn
+},
+) (*setting[Session], error) {
+	cookie, ok := s.sessions.begin(in.Body.Code, time.Now())
 	if !ok {
-		return problem(CodeUnauthorized, "the code is wrong, was used, or is older than %s: 'starling web' gives another", codeTime)
+		return nil, problem(CodeUnauthorized, "the code is wrong, was used, or is older than %s: 'starling web' gives another", codeTime)
 	}
-	http.SetCookie(w, s.cookie(r, cookie, sessionTime))
-	writeJSON(w, http.StatusCreated, s.sessionOf(caller{owner: true}))
-	return nil
+	return &setting[Session]{[]http.Cookie{s.cookie(in.Origin.Origin, cookie, sessionTime)}, s.sessionOf(caller{owner: true})}, nil
 }
 
 // session says who asks, and has a cookie that is in use last.
-func (s *Server) session(w http.ResponseWriter, r *http.Request) error {
-	if _, err := query(r); err != nil {
-		return err
-	}
-	c := callerOf(r)
+func (s *Server) session(ctx context.Context, in *Origin) (*setting[Session], error) {
+	c := callerOf(ctx)
+	out := setting[Session]{Body: s.sessionOf(c)}
 	if c.session != nil {
-		http.SetCookie(w, s.cookie(r, c.cookie, sessionTime))
+		out.Cookie = []http.Cookie{s.cookie(in.Origin, c.cookie, sessionTime)}
 	}
-	writeJSON(w, http.StatusOK, s.sessionOf(c))
-	return nil
+	return &out, nil
 }
 
 // signOut ends the session of whoever asks. For a token there is none.
-func (s *Server) signOut(w http.ResponseWriter, r *http.Request) error {
-	if _, err := query(r); err != nil {
-		return err
-	}
-	if c := callerOf(r); c.session != nil {
+func (s *Server) signOut(ctx context.Context, in *Origin) (*struct {
+	Cookie http.Cookie `header:"Set-Cookie" doc:"Takes the session away."`
+}, error,
+) {
+	if c := callerOf(ctx); c.session != nil {
 		s.sessions.end(c.cookie)
 	}
-	http.SetCookie(w, s.cookie(r, "", -time.Second))
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return &struct {
+		Cookie http.Cookie `header:"Set-Cookie" doc:"Takes the session away."`
+	}{s.cookie(in.Origin, "", -time.Second)}, nil
 }
 
 func (s *Server) sessionOf(c caller) Session {
@@ -212,11 +243,11 @@ func (s *Server) sessionOf(c caller) Session {
 // cookie is one for our own pages' requests and no script. Browsers send the cookies
 // of one port to all others of a host, so its name tells nodes apart; what other
 // pages of this host send with it, sameOrigin refuses.
-func (s *Server) cookie(r *http.Request, value string, lasts time.Duration) *http.Cookie {
-	return &http.Cookie{ //nolint:gosec // Secure where there is TLS; on loopback there is none
+func (s *Server) cookie(origin, value string, lasts time.Duration) http.Cookie {
+	return http.Cookie{ //nolint:gosec // Secure where there is TLS; on loopback there is none
 		Name: s.cookieName(), Value: value, Path: "/", MaxAge: int(lasts.Seconds()),
 		HttpOnly: true, SameSite: http.SameSiteStrictMode,
-		Secure: strings.HasPrefix(r.Header.Get("Origin"), "https://"), // by a proxy before us
+		Secure: strings.HasPrefix(origin, "https://"), // by a proxy before us
 	}
 }
 

@@ -31,7 +31,7 @@ func (b *browser) do(t *testing.T, method, path, body string, header ...string) 
 func (s *served) code(t *testing.T) string {
 	t.Helper()
 	got := s.ask(t, http.MethodPost, "/v1/session/code", "")
-	var in api.SignIn
+	var in api.SignInCode
 	if err := json.Unmarshal([]byte(got.body), &in); err != nil || got.status != http.StatusCreated || in.Seconds != 60 {
 		t.Fatalf("code: %d %s", got.status, got.body)
 	}
@@ -152,7 +152,7 @@ func TestSession_ages(t *testing.T) {
 				length(body)+"\r\n\r\n"+body))
 		}
 		code := func() string {
-			var in api.SignIn
+			var in api.SignInCode
 			got := readAnswer(t, l.dial(t, "POST /v1/session/code HTTP/1.1\r\nConnection: close\r\n"+head+"\r\n"))
 			if err := json.Unmarshal([]byte(got.body), &in); err != nil {
 				t.Fatal(err)

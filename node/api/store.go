@@ -29,8 +29,8 @@ const (
 // Selection says which records an archive is of: those of one of the users or with
 // one of the tags, or all if it names none.
 type Selection struct {
-	Users []string // did:key:… or me
-	Tags  []string // with or without #
+	Users []string `query:"user,explode" doc:"Authors of records, or me."`
+	Tags  []string `query:"tag,explode" doc:"Hashtags of posts, with or without #."`
 }
 
 // Of reads the names in a selection, with me for the node's owner.
@@ -52,7 +52,7 @@ func (s Selection) Of(me records.User) (out node.Selection, err error) {
 	return out, nil
 }
 
-func (s Selection) query() url.Values { return url.Values{paramUser: s.Users, paramTag: s.Tags} }
+func (s Selection) query() url.Values { return url.Values{"user": s.Users, "tag": s.Tags} }
 
 // Imported is what became of the records of an archive.
 type Imported struct {
@@ -107,42 +107,58 @@ func StoreStatsOf(s node.StoreStats) StoreStats {
 	}
 }
 
-func (s *Server) storeStats(w http.ResponseWriter, r *http.Request) error {
-	if _, err := query(r); err != nil {
-		return err
-	}
+func (s *Server) storeOperations(stopping context.Context, a *operations) {
+	add(a, operation{
+		route: "GET /v1/store", id: "getStore", group: groupStore,
+		summary: "What the node keeps",
+		text:    "Records and bytes, and for whom they are kept.",
+	}, s.storeStats)
+	stream(a, operation{
+		route: "GET /v1/store/archive", id: "exportArchive", group: groupStore,
+		summary: "Save what the node keeps",
+		text:    "All records, or those of one of the users or with one of the tags. An archive that broke off has no trailer, and is not taken for whole.",
+		codes:   []Code{CodeBusy},
+		answer:  answer{kinds: []string{archiveType}, text: "An archive, as it is made.", endless: true},
+	}, func(w http.ResponseWriter, r *http.Request, in *Selection) error {
+		return s.archive(stopping, w, r, func(ctx context.Context) error { return s.export(ctx, w, *in) })
+	})
+	stream(a, operation{
+		route: "POST /v1/store/archive", id: "importArchive", group: groupStore,
+		summary: "Bring back what was saved",
+		text:    "Merges an archive, of any size and as it comes. What was merged before something went wrong is told with the problem, in `imported`.",
+		codes:   []Code{CodeBusy, CodeNotArchive, CodeOtherNetwork, CodeDamaged, CodeFull},
+		answer:  answer{json: Imported{}, text: "What became of the records."}, takes: archiveType,
+	}, func(w http.ResponseWriter, r *http.Request, _ *nothing) error {
+		return s.archive(stopping, w, r, func(ctx context.Context) error { return s.importArchive(ctx, w, r) })
+	})
+}
+
+func (s *Server) storeStats(context.Context, *nothing) (*body[StoreStats], error) {
 	stats, err := s.Store.Stats()
+	if err != nil {
+		return nil, err
+	}
+	return &body[StoreStats]{StoreStatsOf(stats)}, nil
+}
+
+// archive does something long, which ends with the server.
+func (s *Server) archive(stopping context.Context, w http.ResponseWriter, r *http.Request, do func(context.Context) error) error {
+	leave, err := enter(s.archives)
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, StoreStatsOf(stats))
-	return nil
-}
-
-// stoppable is a handler of something long, which ends with the server.
-func (s *Server) stoppable(stopping context.Context, h func(context.Context, http.ResponseWriter, *http.Request) error) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		leave, err := enter(s.archives)
-		if err != nil {
-			return err
-		}
-		defer leave()
-		patient(w)
-		ctx, cancel := context.WithCancel(r.Context())
-		defer cancel()
-		defer context.AfterFunc(stopping, cancel)()
-		return h(ctx, w, r)
-	}
+	defer leave()
+	patient(w)
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(stopping, cancel)()
+	return do(ctx)
 }
 
 // export sends an archive as it is made. One that fails has no trailer, and its
 // connection breaks: nobody takes it for whole.
-func (s *Server) export(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
-	q, err := query(r, paramUser, paramTag)
-	if err != nil {
-		return err
-	}
-	sel, err := Selection{Users: q[paramUser], Tags: q[paramTag]}.Of(s.Node.User())
+func (s *Server) export(ctx context.Context, w http.ResponseWriter, in Selection) error {
+	sel, err := in.Of(s.Node.User())
 	if err != nil {
 		return err
 	}
@@ -162,9 +178,6 @@ func (s *Server) export(ctx context.Context, w http.ResponseWriter, r *http.Requ
 // importArchive reads an archive as it comes. What was merged before something went
 // wrong is told with the problem.
 func (s *Server) importArchive(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
-	if _, err := query(r); err != nil {
-		return err
-	}
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != archiveType {
 		return problem(CodeNotArchive, "send the body with Content-Type: %s", archiveType)
 	}
@@ -175,7 +188,7 @@ func (s *Server) importArchive(ctx context.Context, w http.ResponseWriter, r *ht
 		p.Imported = &out
 		return &p
 	}
-	writeJSON(w, http.StatusOK, out)
+	write(w, http.StatusOK, jsonType, out)
 	return nil
 }
 

@@ -4,63 +4,81 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"net/http"
-	"net/url"
 
 	"github.com/starling-social/starling/node"
 	"github.com/starling-social/starling/records"
 )
 
-const defaultPage = 50 // posts
-
-func (s *Server) timeline(w http.ResponseWriter, r *http.Request) error {
-	q, err := query(r, paramSource, paramLimit, paramBefore)
-	if err != nil {
-		return err
-	}
-	sources, err := s.sources(q, 1)
-	if err != nil {
-		return err
-	}
-	_, notPost := records.ParseRef(q.Get(paramSource))
-	return s.readPage(w, r, q, notPost == nil, func(ctx context.Context, rng node.Range) iter.Seq2[*records.Record, error] {
-		return s.Node.Timeline(ctx, sources[0], rng)
-	})
+// Paging is what the parameters of a page ask for.
+type Paging struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"How many posts."`
+	Before string `query:"before" minLength:"1" doc:"Where to go on: next of the page before, or the cursor of any post of the timeline."`
 }
 
-// readPage answers with the page that the parameters of a request ask for.
-func (s *Server) readPage(w http.ResponseWriter, r *http.Request, q url.Values, thread bool,
-	read func(context.Context, node.Range) iter.Seq2[*records.Record, error],
-) (err error) {
-	rng := node.Range{}
-	if rng.Limit, err = limit(q, defaultPage, node.MaxTimeline); err != nil {
-		return err
+// span is what the node is asked for. The cursor of position zero, which has nothing
+// before it, must not read as none.
+func (p Paging) span() (node.Range, error) {
+	out := node.Range{Limit: p.Limit}
+	if p.Before == "" {
+		return out, nil
 	}
-	if rng.Before, err = before(q); err != nil {
-		return err
+	at, err := records.ParseCursor(p.Before)
+	if at == (records.Position{}) {
+		at.Key[len(at.Key)-1] = 1
 	}
-	ctx, done, err := s.begin(w, r)
+	out.Before = at
+	return out, err
+}
+
+func (s *Server) timelineOperations(a *operations) {
+	add(a, operation{
+		route: "GET /v1/timeline", id: "readTimeline", group: groupTimelines,
+		summary: "A page of a timeline",
+		text: "From any node, newest first; of a thread the first post stands last. Posts are in it until they are deleted. " +
+			"A page that lacks posts because nobody answered for them says so in `problem`.",
+		codes: []Code{CodeNotFound},
+	}, s.timeline)
+	add(a, operation{
+		route: "GET /v1/home", id: "readHome", group: groupFollowing,
+		summary: "A page of all that is followed",
+		text:    "Merged by time, each post once, with one cursor. What is followed is kept on the node, so that reading it again asks nobody.",
+	}, s.home)
+}
+
+func (s *Server) timeline(ctx context.Context, in *struct {
+	Source string `query:"source" required:"true" doc:"#tag, a user, @ and a user, a post's id, or + and a post's id." example:"#starling"`
+	Paging
+},
+) (*body[Page], error) {
+	rng, err := in.span()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer done()
-	page, err := pageOf(read(ctx, rng), thread, rng.Limit)
+	source, err := node.ParseSource(in.Source, s.Node.User())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	writeJSON(w, http.StatusOK, page)
-	return nil
+	_, notPost := records.ParseRef(in.Source)
+	return pageOf(s.Node.Timeline(ctx, source, rng), notPost == nil, rng.Limit)
+}
+
+func (s *Server) home(ctx context.Context, in *Paging) (*body[Page], error) {
+	rng, err := in.span()
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(s.Node.Home(ctx, rng), false, rng.Limit)
 }
 
 // pageOf takes in a page. What was read before an error is given with it, and that
 // nobody answered for a part of it is never an error of the page.
-func pageOf(posts iter.Seq2[*records.Record, error], thread bool, limit int) (Page, error) {
+func pageOf(posts iter.Seq2[*records.Record, error], thread bool, limit int) (*body[Page], error) {
 	page := Page{Posts: []Post{}}
 	for r, err := range posts {
 		var gap *node.GapError
 		switch {
 		case err != nil && len(page.Posts) == 0 && !errors.As(err, &gap):
-			return Page{}, err
+			return nil, err
 		case err != nil:
 			page.Problem = problemOf(err)
 		default:
@@ -70,22 +88,5 @@ func pageOf(posts iter.Seq2[*records.Record, error], thread bool, limit int) (Pa
 	if len(page.Posts) >= limit {
 		page.Next = &page.Posts[len(page.Posts)-1].Cursor
 	}
-	return page, nil
-}
-
-// sources reads from one to most timelines.
-func (s *Server) sources(q url.Values, most int) ([]node.Source, error) {
-	names := q[paramSource]
-	if len(names) < 1 || len(names) > most {
-		return nil, problem(CodeBadRequest, "%d sources: want 1 to %d, each a hashtag with #, a user, @ and a user, or a post", len(names), most)
-	}
-	var out []node.Source
-	for _, name := range names {
-		source, err := node.ParseSource(name, s.Node.User())
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, source)
-	}
-	return out, nil
+	return &body[Page]{page}, nil
 }

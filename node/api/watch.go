@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/starling-social/starling/node"
@@ -20,32 +19,58 @@ const (
 	eventEnd   = "end"   // as many posts as were asked for have been sent
 )
 
+func (s *Server) watchOperations(stopping context.Context, a *operations) {
+	live := answer{
+		kinds: []string{eventStream}, endless: true, example: "id: AAAB…\nevent: post\ndata: {\"id\":\"p1UYY…\",\"text\":\"Hello\",\"live\":true}\n\n",
+		text: "Events until the caller leaves: `post` with a Post, `gap` with a Gap where the caller was too slow, `error` with a Problem, " +
+			"`end` when as many posts have come as were asked for. Comments are signs of life.",
+	}
+	stream(a, operation{
+		route: "GET /v1/watch", id: "watchTimelines", group: groupLive, answer: live, codes: []Code{CodeBusy, CodeStopping},
+		summary: "Hear timelines as they grow",
+		text:    "The newest posts of some timelines, then those that arrive, edits and deletions too.",
+	}, func(w http.ResponseWriter, r *http.Request, in *watched) error { return s.watch(stopping, w, r, in) })
+	stream(a, operation{
+		route: "GET /v1/home/watch", id: "watchHome", group: groupLive, answer: live, codes: []Code{CodeBusy, CodeStopping},
+		summary: "Hear all that is followed",
+		text:    "And what will be while the watch lasts.",
+	}, func(w http.ResponseWriter, r *http.Request, in *WatchEnd) error {
+		return s.stream(stopping, w, r, in.Limit, s.Node.WatchHome)
+	})
+}
+
+// watched is what a watch is of.
+type watched struct {
+	Sources []string `query:"source,explode" required:"true" minItems:"1" maxItems:"64" doc:"Timelines, each named as in GET /v1/timeline." example:"[\"#starling\"]"`
+	WatchEnd
+}
+
+// WatchEnd is the parameter that ends a watch.
+type WatchEnd struct {
+	Limit int `query:"limit" minimum:"1" maximum:"1073741824" doc:"Posts after which it ends; without it there is no end."`
+}
+
 // watch sends what arrives as server-sent events, until the caller leaves or the
 // server ends. A slow caller is not waited for: the node counts what it missed.
-func (s *Server) watch(stopping context.Context, w http.ResponseWriter, r *http.Request) error {
-	q, err := query(r, paramSource, paramLimit)
-	if err != nil {
-		return err
+func (s *Server) watch(stopping context.Context, w http.ResponseWriter, r *http.Request, in *watched) error {
+	var sources []node.Source
+	for _, name := range in.Sources {
+		source, err := node.ParseSource(name, s.Node.User())
+		if err != nil {
+			return err
+		}
+		sources = append(sources, source)
 	}
-	sources, err := s.sources(q, maxSources)
-	if err != nil {
-		return err
-	}
-	return s.stream(stopping, w, r, q, func(ctx context.Context, most int) iter.Seq2[node.Event, error] {
+	return s.stream(stopping, w, r, in.Limit, func(ctx context.Context, most int) iter.Seq2[node.Event, error] {
 		return s.Node.Watch(ctx, sources, most)
 	})
 }
 
-// stream sends the events of a watch of the node, as many as the parameters of a
-// request ask for.
-func (s *Server) stream(stopping context.Context, w http.ResponseWriter, r *http.Request, q url.Values,
+// stream sends the events of a watch of the node, up to most posts; 0 is no bound.
+func (s *Server) stream(stopping context.Context, w http.ResponseWriter, r *http.Request, most int,
 	watch func(ctx context.Context, most int) iter.Seq2[node.Event, error],
 ) error {
-	most, err := limit(q, 0, maxWatched)
-	if err != nil {
-		return err
-	}
-	leave, err := enter(s.slotsFor(r).watches)
+	leave, err := enter(s.slotsFor(r.Context()).watches)
 	if err != nil {
 		return err
 	}
@@ -65,10 +90,7 @@ func (s *Server) stream(stopping context.Context, w http.ResponseWriter, r *http
 	return nil
 }
 
-const (
-	eventStream = "text/event-stream"
-	maxWatched  = 1 << 30 // posts after which a watch may be asked to end
-)
+const eventStream = "text/event-stream"
 
 // event is one server-sent event.
 type event struct {

@@ -136,7 +136,7 @@ func TestServer_slowCallers(t *testing.T) {
 		"nothing sent": {"", 8 * time.Second, ""},
 		"half a line":  {"GET /v1/sta", 8 * time.Second, ""},
 		"half a head":  {"GET /v1/status HTTP/1.1\r\n" + head, 8 * time.Second, ""},
-		"half a body":  {"POST /v1/posts HTTP/1.1\r\n" + head + "Content-Length: 100\r\n\r\n{", 25 * time.Second, "400"},
+		"half a body":  {"POST /v1/posts HTTP/1.1\r\n" + head + "Content-Length: 100\r\n\r\n{", 25 * time.Second, "408"},
 		"no token":     {"POST /v1/posts HTTP/1.1\r\nHost: 127.0.0.1:7827\r\nContent-Length: 100\r\n\r\n{", 25 * time.Second, "401"},
 		"idle":         {"GET /v1/status HTTP/1.1\r\n" + head + "\r\n", 60 * time.Second, "200"},
 	} {
