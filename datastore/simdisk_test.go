@@ -30,12 +30,21 @@ func TestSimulatedDisk_outlivesStores(t *testing.T) {
 		if _, err := s.Merge(bg, puts[1:]); !errors.Is(err, datastore.ErrFull) {
 			t.Errorf("a full disk takes a record: %v", err)
 		}
+		if c := s.Condition(); !errors.Is(c.Fault, datastore.ErrFull) || c.Free != 0 || c.Floor != 1<<20 {
+			t.Errorf("a full disk is said to be %+v", c)
+		}
 		if _, err := s.Record(puts[0].Record.ItemKey()); err != nil {
 			t.Errorf("a full disk gives back no record: %v", err)
 		}
 		d.Free(1 << 30)
+		if c := s.Condition(); c.Fault != nil || c.Free != 1<<30 {
+			t.Errorf("a disk with room is said to be %+v", c)
+		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
+		}
+		if c := s.Condition(); !errors.Is(c.Fault, datastore.ErrClosed) {
+			t.Errorf("a closed store is said to be %+v", c)
 		}
 	}
 }

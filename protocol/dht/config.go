@@ -57,6 +57,10 @@ type Config struct {
 	// Networks on loopback or in one house need AllAddresses.
 	Addresses func([]ma.Multiaddr) []ma.Multiaddr
 
+	// Searched is told of every search how long it took and whether anybody answered;
+	// nil: nobody is. It must not block.
+	Searched func(took time.Duration, answered bool)
+
 	IPGroups IPGroups         // zero: as many from one network as there are
 	Log      *slog.Logger     // nil: discarded
 	Now      func() time.Time // nil: time.Now
@@ -65,6 +69,9 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	if c.Addresses == nil {
 		c.Addresses = PublicAddresses
+	}
+	if c.Searched == nil {
+		c.Searched = func(time.Duration, bool) {}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -181,7 +181,7 @@ func (d *DHT) start() (*wire, error) {
 	return &wire{
 		host: d.cfg.Host, network: d.cfg.Network, self: d.self, addresses: d.cfg.Addresses,
 		kad: lib, table: newTable(lib.RoutingTable(), d.self, d.cfg.Host, d.cfg.IPGroups), messages: messages,
-		now: d.cfg.Now, calls: d.calls, timings: d.timings, reputation: d.reputation, met: d.met, shun: d.shun,
+		now: d.cfg.Now, calls: d.calls, timings: d.timings, reputation: d.reputation, met: d.met, shun: d.shun, searched: d.cfg.Searched,
 	}, nil
 }
 

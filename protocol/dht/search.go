@@ -44,6 +44,7 @@ type wire struct {
 	reputation *reputation
 	met        func(peer.ID) // told of nodes that answer late
 	shun       func(peer.ID) // told of nodes that are banned
+	searched   func(took time.Duration, answered bool)
 
 	searches, hops, finds, pings atomic.Uint64
 }
@@ -100,6 +101,8 @@ func (w *wire) walk(ctx context.Context, s *paths, h haste, seeds []peer.ID) (re
 	w.begin(s, seeds)
 
 	var r result
+	began := time.Now()
+	defer func() { w.searched(time.Since(began), r.replies > 0) }()
 	q := newInquiry(w, h)
 	for bounded.Err() == nil && w.spread(asking, s, q, h) {
 		a, late, answered := q.next(bounded)

@@ -149,6 +149,13 @@ func (g *gate) close() {
 	g.open.Wait()
 }
 
+// visits are the streams that are open, and those of them that follow.
+func (g *gate) visits() (streams, follows int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.streams, g.follows
+}
+
 // load is the share of the room for requests that is taken.
 func (g *gate) load() float64 { return float64(g.working.Load()) / protocol.MaxInFlightServer }
 

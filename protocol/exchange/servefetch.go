@@ -103,11 +103,11 @@ func (x *session) sendInRoom(m *pb.Reply) error {
 func (x *session) bucket(m *pb.Query, left int) *pb.Bucket {
 	q, err := queryOf(m)
 	if err != nil {
-		return refusedBucket(refuse(err))
+		return x.refusedBucket(refuse(err))
 	}
 	tooLarge := &Refusal{TooLarge, "no room left in this answer"}
 	if left < 2*records.MaxRecord {
-		return refusedBucket(tooLarge)
+		return x.refusedBucket(tooLarge)
 	}
 	b, err := x.cfg.Store.Bucket(q)
 	if err != nil && !errors.As(err, new(*Refusal)) {
@@ -115,7 +115,7 @@ func (x *session) bucket(m *pb.Query, left int) *pb.Bucket {
 		b, err = x.cfg.Store.Bucket(q)
 	}
 	if err != nil {
-		return refusedBucket(refuse(err))
+		return x.refusedBucket(refuse(err))
 	}
 	out := bucketMessage(b)
 	if q.Print {
@@ -123,13 +123,17 @@ func (x *session) bucket(m *pb.Query, left int) *pb.Bucket {
 	}
 	n := bucketSize(out)
 	if n > left {
-		return refusedBucket(tooLarge)
+		return x.refusedBucket(tooLarge)
 	}
 	x.heated(q, out, min(left, pageBytes)-n)
+	x.counts.buckets.Add(1)
 	return out
 }
 
-func refusedBucket(r *Refusal) *pb.Bucket { return &pb.Bucket{Refusal: r.message()} }
+func (x *session) refusedBucket(r *Refusal) *pb.Bucket {
+	x.counts.refuse(r)
+	return &pb.Bucket{Refusal: r.message()}
+}
 
 // bucketMessage is b on the wire, cut to what a page holds: the rest is more.
 func bucketMessage(b records.Bucket) *pb.Bucket {

@@ -28,6 +28,7 @@ func (x *session) put(ctx context.Context, id uint64, m *pb.Put) error {
 		entries[i] = x.entry(e.GetPlace(), r, err)
 	}
 	x.store(ctx, entries)
+	x.counts.entries(entries)
 	for _, reply := range putReplies(id, entries) {
 		if err := x.reply(ctx, reply); err != nil {
 			return err

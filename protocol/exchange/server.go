@@ -59,6 +59,8 @@ type Server struct {
 	crew  *crew // handles requests
 	board *board
 	heat  *heat
+
+	counts counts
 }
 
 // NewServer makes a server, which answers nobody until Run.
@@ -97,6 +99,7 @@ func (s *Server) serve(ctx context.Context, stream network.Stream) {
 	p := stream.Conn().RemotePeer()
 	v, err := s.gate.enter(p)
 	if err != nil {
+		s.counts.turned.Add(1)
 		_ = stream.ResetWithError(network.StreamResourceLimitExceeded)
 		s.cfg.Log.Debug("refuse stream", "peer_id", p, "err", err)
 		return

@@ -94,6 +94,7 @@ func (x *session) read(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		x.counts.request(req)
 		if f := req.GetFollow(); f != nil {
 			x.finish(room)
 			if !first {
@@ -162,6 +163,7 @@ func (x *session) answer(ctx context.Context, req *pb.Request) {
 }
 
 func (x *session) refuse(ctx context.Context, id uint64, r *Refusal) error {
+	x.counts.refuse(r)
 	return x.reply(ctx, &pb.Reply{Id: id, Body: &pb.Reply_Refusal{Refusal: r.message()}})
 }
 
