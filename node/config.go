@@ -10,6 +10,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/starling-social/starling/datastore"
 	"github.com/starling-social/starling/protocol/dht"
@@ -59,6 +60,11 @@ type Config struct {
 	FetchTimeout        time.Duration // for one member to answer a round of a timeline
 
 	Log *slog.Logger // nil discards
+
+	// Metrics is where the node registers what it counts, and libp2p what that does,
+	// until it ends; nil counts nothing. A registry serves one node. libp2p's own
+	// counts are those of the whole process.
+	Metrics prometheus.Registerer
 
 	// Seams for simulation.
 

@@ -21,6 +21,7 @@ func (n *Node) refetch(ctx context.Context) error {
 }
 
 func (n *Node) harmed(h datastore.Harm) {
+	n.metrics.harmed()
 	if h.Everything {
 		n.voices.store.Warn("the store was damaged: what it lacks is fetched from others")
 		n.copies.spoilAll()
@@ -38,7 +39,7 @@ func (n *Node) harmed(h datastore.Harm) {
 func (h *healer) lost() {
 	h.mu.Lock()
 	h.ledger.Lost()
-	h.status.Filling = true
+	h.status.Filling, h.status.Harmed = true, true
 	h.mu.Unlock()
 	h.soon()
 }

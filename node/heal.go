@@ -36,6 +36,7 @@ const (
 
 // Healing is how well what a node holds is known to be what its neighbours hold.
 type Healing struct {
+	Harmed   bool      // everything in the store may have been damaged, and has not been compared since
 	Filling  bool      // not everything has been compared since it came to be ours to hold
 	Compared time.Time // when last to the end with some neighbour; zero: never
 	Taken    int64     // records that we lacked, since the node started
@@ -153,6 +154,7 @@ func (h *healer) answerFor(v healing.View, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.status.Filling = h.ledger.AnswerFor(v)
+	h.status.Harmed = h.status.Harmed && h.status.Filling
 	if !h.status.Filling && len(v.Neighbours) == 0 {
 		h.status.Compared = now
 	}
@@ -210,6 +212,7 @@ func (h *healer) suspect(p peer.ID) {
 // compare makes what we and a neighbour hold in common the same.
 func (n *Node) compare(ctx context.Context, p peer.ID) (err error) {
 	s := &comparison{Comparison: n.healer.begin(p), node: n, left: healGive, began: n.now()}
+	began := time.Now()
 	for range 2 { // a neighbour's prefix may be another than was believed
 		var known bool
 		if s.What, known = n.common(ctx, p); !known {
@@ -225,6 +228,7 @@ func (n *Node) compare(ctx context.Context, p peer.ID) (err error) {
 		}
 	}
 	n.healer.note(s, n.now(), err)
+	n.metrics.compared(began, err)
 	if s.taken+s.given > 0 {
 		n.voices.heal.Info("healed", "peer_id", p, "taken", s.taken, "given", s.given, "took", n.now().Sub(s.began).Round(time.Millisecond))
 	}

@@ -31,9 +31,13 @@ var ErrListen = errors.New("cannot listen")
 func newHost(c Config, candidates func(ctx context.Context, n int) <-chan peer.AddrInfo) (host.Host, error) {
 	opts := []libp2p.Option{
 		libp2p.Identity(c.Identity), libp2p.UserAgent("starling"),
-		// Prometheus collectors are process-wide in libp2p: a second node in the
-		// process would count into those of the first.
-		libp2p.DisableMetrics(),
+	}
+	// libp2p's collectors are variables of its packages: nodes of one process count
+	// into the same ones, each of which stands in all their registries.
+	if c.Metrics == nil {
+		opts = append(opts, libp2p.DisableMetrics())
+	} else {
+		opts = append(opts, libp2p.PrometheusRegisterer(c.Metrics))
 	}
 	if c.HostOptions != nil {
 		opts = append(opts, c.HostOptions...)

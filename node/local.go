@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -21,7 +22,9 @@ func (n *Node) put(ctx context.Context, p peer.ID, puts []records.Put) ([]exchan
 	if p == n.host.ID() {
 		return n.server.Put(ctx, puts)
 	}
+	began := time.Now()
 	results, err := n.client.Put(ctx, p, puts)
+	n.metrics.put(len(puts), results, began, err)
 	n.report(ctx, p, err, false)
 	return results, err
 }
@@ -29,7 +32,9 @@ func (n *Node) put(ctx context.Context, p peer.ID, puts []records.Put) ([]exchan
 // fetch asks a member, perhaps ourselves, for buckets. Each has its own error.
 func (n *Node) fetch(ctx context.Context, p peer.ID, queries []records.Query) ([]exchange.Answer, error) {
 	if p != n.host.ID() {
+		began := time.Now()
 		answers, err := n.client.Fetch(ctx, p, queries)
+		n.metrics.fetched(len(queries), answers, began, err)
 		shown := 0
 		for _, a := range answers {
 			shown += len(a.Bucket.Records)

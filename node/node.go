@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -49,6 +50,9 @@ type Node struct {
 	shapes   *shapes
 	followed *followList
 	hearing  *hearing
+	metrics  *metrics // nil where nobody asks
+
+	stopping atomic.Bool // Run is about to end
 
 	closing sync.Once
 	stopped chan struct{} // closed by Close
@@ -74,6 +78,7 @@ func New(c Config) (*Node, error) {
 		healer:   newHealer(!c.Client), shapes: newShapes(),
 	}
 	n.hearing, n.repairs = newHearing(n), newRepairs(c.MendRate, n.giveShare)
+	n.metrics = newMetrics(n)
 	if err := n.assemble(); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
@@ -100,7 +105,7 @@ func (n *Node) assemble() (err error) {
 	if n.dht, err = n.newDHT(); err != nil {
 		return fmt.Errorf("dht: %w", err)
 	}
-	n.holder = newHolder(n.store, n.offers, c.Now, n.voices.store)
+	n.holder = newHolder(n.metrics.timed(n.store), n.offers, c.Now, n.voices.store)
 	n.others = n.served()
 	n.server = exchange.NewServer(exchange.ServerConfig{
 		Host: n.host, Door: n.door, Store: n.others, Holdings: n.reconciled(), Region: n.dht, Status: n.exchangeStatus,
@@ -114,7 +119,7 @@ func (n *Node) assemble() (err error) {
 	if err != nil {
 		return fmt.Errorf("gossip: %w", err)
 	}
-	return nil
+	return n.metrics.register()
 }
 
 // served is what others are answered from.
@@ -166,7 +171,7 @@ func (n *Node) newDHT() (*dht.DHT, error) {
 		Bootstrap: bootstrap, Remembered: remembered, PrefixOf: n.client.PrefixOf,
 		Server: !c.Client, Addresses: dht.AllAddresses, Now: c.Now, Log: c.Log.With("part", "dht"),
 		IPGroups:  c.ipGroups(),
-		Registers: values{n}, Door: n.door,
+		Registers: values{n}, Door: n.door, Searched: n.metrics.searched,
 	})
 }
 
@@ -174,6 +179,7 @@ func (n *Node) newDHT() (*dht.DHT, error) {
 // returns, no goroutine of the node is alive and the store is closed.
 func (n *Node) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
+	defer context.AfterFunc(ctx, func() { n.stopping.Store(true) })()
 	g.Go(func() error { return n.dht.Run(ctx) })
 	if !n.config.Client {
 		g.Go(func() error { return n.server.Run(ctx) })
@@ -200,6 +206,8 @@ func (n *Node) Run(ctx context.Context) error {
 // order is that of assemble, reversed.
 func (n *Node) Close() (err error) {
 	n.closing.Do(func() {
+		n.stopping.Store(true)
+		n.metrics.withdraw()
 		close(n.stopped)
 		n.tasks.close()
 		if n.client != nil {

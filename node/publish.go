@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -106,8 +107,9 @@ func (n *Node) sealAndPublish(ctx context.Context, d records.Draft, replaces *re
 // r is on disk, two others of each have shown it again, and the live networks have
 // taken it; with [ErrNoQuorum] and a receipt when a majority could not be had, with
 // [ErrNotReadBack] when it was had and too few show r.
-func (n *Node) PublishRecord(ctx context.Context, r, replaces *records.Record) (Receipt, error) {
-	var receipt Receipt
+func (n *Node) PublishRecord(ctx context.Context, r, replaces *records.Record) (receipt Receipt, err error) {
+	began := time.Now()
+	defer func() { n.metrics.published(receipt, began, err) }()
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		receipt, err = n.place(ctx, r, replaces != nil)
@@ -121,7 +123,7 @@ func (n *Node) PublishRecord(ctx context.Context, r, replaces *records.Record) (
 		}
 		return ctx.Err()
 	})
-	err := g.Wait()
+	err = g.Wait()
 	n.keepOwn(ctx, r)
 	return receipt, err
 }

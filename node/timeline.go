@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/starling-social/starling/records"
 )
@@ -121,12 +122,14 @@ func (n *Node) page(ctx context.Context, roots []records.Place, before records.P
 	walk := records.NewWalk(n.config.Network, roots, before, records.MillisOf(n.now()), want)
 	n.shapes.suggest(walk, roots, before)
 	defer func() { n.shapes.learn(walk, before) }() // also when nobody takes the rest
-	taken := 0
+	began, rounds, taken := time.Now(), 0, 0
+	defer func() { n.metrics.paged(began, rounds, len(walk.Page().Gaps)) }()
 	for range maxRounds {
 		queries := walk.Ask()
 		if len(queries) == 0 {
 			break
 		}
+		rounds++
 		buckets, errs := n.read(ctx, queries)
 		if err := ctx.Err(); err != nil {
 			return records.Page{}, fmt.Errorf("read %s: %w", roots[0], err)

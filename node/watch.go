@@ -226,7 +226,14 @@ func (w *watcher) hear(r *records.Record, missed int) {
 }
 
 // run yields the past, then what arrives.
-func (w *watcher) run(ctx context.Context, yield func(Event, error) bool) {
+func (w *watcher) run(ctx context.Context, show func(Event, error) bool) {
+	defer w.node.metrics.watching()()
+	yield := func(e Event, err error) bool {
+		if err == nil {
+			w.node.metrics.saw(e)
+		}
+		return show(e, err)
+	}
 	if !w.begin(ctx, yield) {
 		return
 	}

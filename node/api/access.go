@@ -18,6 +18,7 @@ func (a access) String() string { return [...]string{"owner", "readers", "everyb
 // of whom the owner follows, is connected to or keeps records for.
 var callers = map[string]access{
 	"GET /healthz": open,
+	"GET /readyz":  open,
 
 	"GET /v1/session":       open,
 	"POST /v1/session":      open,

@@ -15,6 +15,7 @@ import (
 func TestAccess(t *testing.T) {
 	for path, want := range map[string]string{
 		"GET /healthz":             "open",
+		"GET /readyz":              "open",
 		"GET /v1/timeline":         "reader",
 		"GET /v1/posts/x":          "reader",
 		"GET /v1/watch":            "reader",

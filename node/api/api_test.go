@@ -41,6 +41,7 @@ type fake struct {
 	err     error         // when set, Publish fails with it, after storing
 	healing node.Healing
 	mending node.Mending
+	ailing  []node.Ailment // why it is not ready
 
 	mu       sync.Mutex // protects all below
 	posts    []*records.Record
@@ -190,6 +191,8 @@ func (f *fake) User() records.User { return me.User() }
 func (f *fake) Status() node.Status {
 	return node.Status{PeerID: "12D3", Network: "api", NetworkID: f.network.ID(), Peers: 1, Members: 2, Records: 3, StoreBytes: 4, Uptime: 5 * time.Second, Ready: true, Healing: f.healing, Mending: f.mending}
 }
+
+func (f *fake) Health() node.Health { return node.Health{Ready: len(f.ailing) == 0, Reasons: f.ailing} }
 
 func (f *fake) Peers() []node.Peer {
 	return []node.Peer{{ID: peer.ID("x"), Addr: ma.StringCast("/ip4/127.0.0.1/tcp/1"), Transport: "tcp", RTT: 1500 * time.Microsecond, Member: true}}

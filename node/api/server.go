@@ -55,7 +55,7 @@ type Timelines interface {
 type Node interface {
 	Owner
 	Timelines
-	Inspector
+	Inspected
 }
 
 // Limits of the server. Its callers are programs of one person on one machine: the

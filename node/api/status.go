@@ -9,6 +9,11 @@ func (s *Server) statusOperations(a *operations) {
 		text:    "Says that the process answers, and nothing else.",
 	}, s.health)
 	add(a, operation{
+		route: "GET /readyz", id: "getReadiness", group: groupNode, ready: true,
+		summary: "Whether the node can do its work",
+		text:    "Status 200 if it can, else 503 and why not. A node that is idle, alone or full up to its quota can.",
+	}, s.ready)
+	add(a, operation{
 		route: "GET /v1/status", id: "getStatus", group: groupNode, ready: true,
 		summary: "How the node is",
 		text:    "Who it is, whom it knows, what it keeps and how well that is known to be what its neighbours keep.",
