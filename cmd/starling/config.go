@@ -25,13 +25,9 @@ environment or on the command line; the later of these wins. A key "quota" in th
 table "store" is $STARLING_STORE__QUOTA and --set store.quota=…; items of a list are
 separated by commas there. The file is --config, else $STARLING_CONFIG, else
 config.toml in your configuration directory.`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usage("unknown command %q for %q; see '%s --help'", args[0], c.CommandPath(), c.CommandPath())
-			}
-			return nil
-		},
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Example: `  starling config init
+  starling config show --effective
+  starling config validate`,
 	}
 	c.AddCommand(newConfigInit(a), newConfigShow(a), newConfigValidate(a))
 	return c
@@ -46,7 +42,8 @@ commented out: where it is looked for, to a file, or with - to standard output. 
 that is there is left alone.`,
 		Example: `  starling config init
   starling config init -`,
-		Args: arguments(0, 1, "at most one file"),
+		Args:              arguments(0, 1, "at most one file"),
+		ValidArgsFunction: filesOnly,
 		RunE: func(_ *cobra.Command, args []string) error {
 			file := a.configFile()
 			if len(args) == 1 {
@@ -56,14 +53,25 @@ that is there is left alone.`,
 			case "":
 				return usage("no directory for a configuration; name a file, or - for standard output")
 			case "-":
-				return a.out.line("%s", strings.TrimSuffix(template(), "\n"))
+				return a.made(file, template(), strings.TrimSuffix(template(), "\n"))
 			}
 			if err := writeNew(file, template()); err != nil {
 				return err
 			}
-			return a.out.line("%s", printable(file))
+			return a.made(file, "", printable(file))
 		},
 	}
+}
+
+// made says which file was made; of standard output, what would be in it.
+func (a *app) made(file, content, text string) error {
+	if a.json {
+		return a.out.object(struct {
+			File    string `json:"file"`
+			Content string `json:"content,omitempty"`
+		}{file, content})
+	}
+	return a.out.line("%s", text)
 }
 
 // writeNew makes a file, and its directory, and no other's.
@@ -133,7 +141,8 @@ func newConfigShow(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show",
 		Short: "Show what is set, and where",
-		Long:  `Show the settings that are not the default, with where each came from; with --effective all of them.`,
+		Long: `Show the settings that are not the default, with where each came from; with
+--effective all of them.`,
 		Example: `  starling config show
   starling config show --effective --json`,
 		Args: noArguments,
@@ -186,11 +195,14 @@ func (a *app) showSettings(c *configured, effective bool) error {
 
 func newConfigValidate(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:     "validate [FILE]",
-		Short:   "Check the configuration without starting anything",
-		Long:    `Check a file, or what is in force, as 'starling run' would. Exit status 2 says that something is wrong, and standard error what.`,
+		Use:   "validate [FILE]",
+		Short: "Check the configuration without starting anything",
+		Long: `Check a file, or what is in force, as 'starling run' would. Exit status 2 says that
+something is wrong, and standard error what.`,
 		Example: `  starling config validate starling.toml`,
 		Args:    arguments(0, 1, "at most one file"),
+
+		ValidArgsFunction: filesOnly,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				a.config = args[0]

@@ -13,19 +13,12 @@ func newDB(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "db",
 		Short: "Look after the store of your node",
-		Args:  noCommand,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+		Long:  `Look into the store of your node, check it, and make its files smaller.`,
+		Example: `  starling db stats
+  starling db verify`,
 	}
 	c.AddCommand(newDBStats(a), newDBVerify(a), newDBCompact(a))
 	return c
-}
-
-// noCommand tells those who misspelt one.
-func noCommand(c *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usage("%s has no command %.40q; see '%s --help'", c.CommandPath(), args[0], c.CommandPath())
-	}
-	return nil
 }
 
 func newDBStats(a *app) *cobra.Command {
@@ -35,6 +28,8 @@ func newDBStats(a *app) *cobra.Command {
 		Long: `Show what is in the store: records and the bytes that they take, by whom they are kept
 for. Whether the node runs or not. What is kept for one reason adds up to less than
 all: the rest is the store's own upkeep.`,
+		Example: `  starling db stats
+  starling db stats --json`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withVault(c.Context(), "", func(v vault) error {
@@ -73,7 +68,8 @@ func newDBVerify(a *app) *cobra.Command {
 		Long: `Read everything in the store of a node that does not run, and check it: every record
 against its digest, and every index, sum and number that is kept up to date against
 the records. Exit status 1 when something is wrong.`,
-		Args: noArguments,
+		Example: `  starling db verify`,
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			return a.withStore("", func(s *node.Store) error {
 				stats, err := s.Stats()
@@ -99,7 +95,8 @@ func newDBCompact(a *app) *cobra.Command {
 		Long: `Have the store of a node that does not run merge its files, so that what was replaced
 and dropped takes no more room on disk. It takes as much time and free space as a
 copy of the store. A running node does the same, bit by bit.`,
-		Args: noArguments,
+		Example: `  starling db compact`,
+		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			var before, after int64
 			err := a.withStore("", func(s *node.Store) error {

@@ -35,7 +35,8 @@ under the same address. The whole archive tells what you follow: it is readable 
 you alone.`,
 		Example: `  starling export backup.starling
   starling export --mine --tag birds - | zstd > mine.zst`,
-		Args: arguments(1, 1, "one file to write, or - for standard output"),
+		Args:              arguments(1, 1, "one file to write, or - for standard output"),
+		ValidArgsFunction: filesOnly,
 		RunE: func(c *cobra.Command, args []string) error {
 			if mine {
 				sel.Users = append(sel.Users, "me")
@@ -140,7 +141,8 @@ kept. Other nodes get what they lack from yours within minutes, as long as it ru
 On a new machine, put your person.key into the data directory first.`,
 		Example: `  starling import backup.starling
   zstd -dc mine.zst | starling import -`,
-		Args: arguments(1, 1, "one file to read, or - for standard input"),
+		Args:              arguments(1, 1, "one file to read, or - for standard input"),
+		ValidArgsFunction: filesOnly,
 		RunE: func(c *cobra.Command, args []string) error {
 			from, size, err := input(args[0])
 			if err != nil {

@@ -27,7 +27,8 @@ cannot be followed: watch them. Quote hashtags: to a shell, # begins a comment.`
 		Example: `  starling follow '#starling'
   starling follow did:key:z6Mk…
   starling follow @me`,
-		Args: arguments(1, 1, oneFollowed),
+		Args:              arguments(1, 1, oneFollowed),
+		ValidArgsFunction: one(a.sources),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkFollowed(args[0]); err != nil {
 				return err
@@ -51,6 +52,8 @@ func newUnfollow(a *app) *cobra.Command {
 kept for that alone. What is not on the list is off it already.`,
 		Example: `  starling unfollow '#starling'`,
 		Args:    arguments(1, 1, oneFollowed),
+
+		ValidArgsFunction: one(a.sources),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkFollowed(args[0]); err != nil {
 				return err
@@ -65,7 +68,9 @@ func newFollowing(a *app) *cobra.Command {
 		Use:   "following",
 		Short: "Show what your node follows",
 		Long:  `Show what your node follows and since when, the longest followed first.`,
-		Args:  noArguments,
+		Example: `  starling following
+  starling following --json`,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withNode(func(n *api.Client) error { return a.following(c.Context(), n) })
 		},

@@ -11,6 +11,7 @@ import (
 
 	golog "github.com/ipfs/go-log/v2"
 	"github.com/libp2p/go-libp2p/gologshim"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/starling-social/starling/node/journal"
 )
@@ -86,8 +87,13 @@ func (e escaping) Write(b []byte) (int, error) {
 func adoptLibraries(log *slog.Logger) {
 	libp2p := log.With(journal.PartKey, partLibp2p)
 	gologshim.SetDefaultHandler(libp2p.Handler())
-	golog.SetupLogging(golog.Config{Level: golog.LevelDebug}) // the core below decides
-	golog.SetPrimaryCore(zapCore{libp2p})
+	core := zapCore{libp2p}
+	lowest := zapcore.DebugLevel
+	for lowest < zapcore.ErrorLevel && !core.Enabled(lowest) {
+		lowest++
+	}
+	golog.SetupLogging(golog.Config{Level: golog.LogLevel(lowest)}) // a lower one than the core's is complained of
+	golog.SetPrimaryCore(core)
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(slog.NewLogLogger(log.With(journal.PartKey, "go").Handler(), slog.LevelWarn).Writer())
 }

@@ -5,9 +5,7 @@
 // node; how the commands reach it is in package node/api.
 //
 // With --json, standard output holds JSON lines and nothing else; everything for
-// people goes to standard error. The exit status is 0 when done, 1 when something
-// failed or is missing, 2 when the command line makes no sense, 3 when no node is
-// running, 4 when the data directory is in use or cannot be used.
+// people goes to standard error. What the exit status means stands in exits.go.
 package main
 
 import (
@@ -20,19 +18,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/starling-social/starling/node"
-	"github.com/starling-social/starling/node/api"
-	"github.com/starling-social/starling/node/testnet"
-)
-
-// Exit statuses. They are relied upon by scripts.
-const (
-	exitDone       = 0
-	exitFailed     = 1 // or missing
-	exitUsage      = 2
-	exitNotRunning = 3
-	exitLocked     = 4 // or read-only, somebody else's, of a newer version
 )
 
 func main() {
@@ -45,7 +30,7 @@ func main() {
 const stopBound = 10 * time.Second
 
 // interruptible ends with the first ctrl-C or SIGTERM. The second one, or stopBound,
-// ends the process.
+// ends the process, and says so.
 func interruptible() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
@@ -56,6 +41,7 @@ func interruptible() context.Context {
 		late := time.NewTimer(stopBound)
 		select {
 		case <-signals:
+			fmt.Fprintln(os.Stderr, "starling: told to stop again, ending at once; what was acknowledged is on disk")
 		case <-late.C:
 			fmt.Fprintf(os.Stderr, "starling: not stopped after %s, giving up\n", stopBound)
 		}
@@ -95,8 +81,10 @@ share of everybody's posts and serves its owner.
   starling watch '#starling'          hear what is being said
   starling follow '#starling'         and have it in your home timeline from now on
 
-Exit status: 0 done, 1 failed or missing, 2 usage, 3 no node running,
-4 data directory in use, or of no use as it is.`,
+'starling help COMMAND' explains each command with examples.`,
+		Example: `  starling run
+  starling post 'Hello, #starling'
+  starling timeline '#starling' --json --limit 10`,
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRun: func(*cobra.Command, []string) { *started = true },
 	}
@@ -110,42 +98,10 @@ Exit status: 0 done, 1 failed or missing, 2 usage, 3 no node running,
 		newProfile(a), newPut(a), newGet(a), newHistory(a), newConsent(a), newName(a),
 		newExport(a), newImport(a), newDB(a),
 		newPeers(a), newStatus(a), newConfig(a), newVersion(a), newTestnet(a),
+		newMan(a), newCompletion(a),
 	)
+	root.AddCommand(newTopics()...)
+	shape(root)
+	a.completeFlags(root)
 	return root, started
-}
-
-// usageError is a command line that makes no sense.
-type usageError struct{ error }
-
-func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
-func (e usageError) Unwrap() error { return e.error }
-
-func exitCode(err error) int {
-	var bad usageError
-	var problem *api.Problem
-	switch {
-	case errors.As(err, &bad),
-		errors.Is(err, node.ErrConfig), errors.Is(err, testnet.ErrConfig), errors.Is(err, api.ErrNotLoopback), errors.Is(err, api.ErrToken):
-		return exitUsage
-	case errors.Is(err, api.ErrNotRunning):
-		return exitNotRunning
-	case errors.Is(err, node.ErrLocked), errors.Is(err, node.ErrReadOnly), errors.Is(err, node.ErrDenied), errors.Is(err, node.ErrNewer):
-		return exitLocked
-	case errors.As(err, &problem):
-		return problemCode(problem.Code)
-	default:
-		return exitFailed
-	}
-}
-
-func problemCode(c api.Code) int {
-	switch c {
-	case api.CodeBadRequest, api.CodeTooLarge, api.CodeThread:
-		return exitUsage
-	case api.CodeStopping:
-		return exitNotRunning
-	default:
-		return exitFailed
-	}
 }

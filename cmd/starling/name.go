@@ -17,10 +17,12 @@ func newName(a *app) *cobra.Command {
 		Short: "Claim a nickname, or find who claims one",
 		Long: `Nicknames are claimed, not owned: anybody may claim any, nobody can take another's
 claim away, and each claimant is shown with a part of the key, as in ada#7Xk2fQpw.`,
+		Example: `  starling name claim ada
+  starling name find ada`,
 	}
-	change := func(use, short, done string, do func(*api.Client) func(context.Context, string) (api.Receipt, error)) *cobra.Command {
+	change := func(use, short, long, done string, do func(*api.Client) func(context.Context, string) (api.Receipt, error)) *cobra.Command {
 		return &cobra.Command{
-			Use: use + " NAME", Short: short, Args: arguments(1, 1, oneName),
+			Use: use + " NAME", Short: short, Long: long, Example: "  starling name " + use + " ada", Args: arguments(1, 1, oneName),
 			RunE: func(c *cobra.Command, args []string) error {
 				if err := checkName(args[0]); err != nil {
 					return err
@@ -32,8 +34,8 @@ claim away, and each claimant is shown with a part of the key, as in ada#7Xk2fQp
 		}
 	}
 	c.AddCommand(
-		change("claim", "Claim a nickname", "claimed", func(n *api.Client) func(context.Context, string) (api.Receipt, error) { return n.ClaimName }),
-		change("unclaim", "Give a nickname up", "gave up", func(n *api.Client) func(context.Context, string) (api.Receipt, error) { return n.UnclaimName }),
+		change("claim", "Claim a nickname", `Say that you go by a nickname. Others may say so too: see 'name find'.`, "claimed", func(n *api.Client) func(context.Context, string) (api.Receipt, error) { return n.ClaimName }),
+		change("unclaim", "Give a nickname up", `Say that you go by a nickname no longer.`, "gave up", func(n *api.Client) func(context.Context, string) (api.Receipt, error) { return n.UnclaimName }),
 		newNameFind(a),
 	)
 	return c
@@ -41,7 +43,10 @@ claim away, and each claimant is shown with a part of the key, as in ada#7Xk2fQp
 
 func newNameFind(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "find NAME", Short: "Find who claims a nickname", Args: arguments(1, 1, oneName),
+		Use: "find NAME", Short: "Find who claims a nickname", Example: "  starling name find ada",
+		Long: `Show everybody who claims a nickname, each with a part of the key that tells them
+apart. Exit status 1 when nobody answered for some of the claims.`,
+		Args: arguments(1, 1, oneName),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkName(args[0]); err != nil {
 				return err

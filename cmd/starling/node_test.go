@@ -227,6 +227,35 @@ func TestNode_ends(t *testing.T) {
 	_, _ = n.signal(t, syscall.SIGINT) // it ended, or ends at once
 }
 
+// A command that hangs where nothing interrupts it is ended by the second ctrl-C, and
+// says so.
+func TestNode_secondInterrupt(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := newUser(t).start(t, "import", pipe)
+	w, err := os.OpenFile(pipe, os.O_WRONLY, 0) // once it reads, where it waits for an archive
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = w.Close() }()
+	again := time.NewTicker(20 * time.Millisecond) // two that follow at once may arrive as one
+	defer again.Stop()
+	for ended := false; !ended; {
+		select {
+		case <-again.C:
+			_ = p.Process.Signal(syscall.SIGINT) // fails once it is gone
+		case <-p.ended:
+			ended = true
+		}
+	}
+	if code := p.ProcessState.ExitCode(); code != 1 || !strings.Contains(p.errs.String(), "ending at once") {
+		t.Errorf("ended with %d: %s", code, p.errs)
+	}
+}
+
 // Nobody but root ever needs to run a node.
 func TestNode_unprivileged(t *testing.T) {
 	t.Parallel()

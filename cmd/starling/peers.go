@@ -12,6 +12,8 @@ func newPeers(a *app) *cobra.Command {
 		Short: "Show whom your node is connected to",
 		Long: `Show the nodes that yours is connected to. Those marked with * keep the same part of
 the network as yours.`,
+		Example: `  starling peers
+  starling peers --json`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withNode(func(n *api.Client) error {

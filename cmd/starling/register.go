@@ -16,7 +16,12 @@ import (
 const oneRegister = "a user (did:key:… or me) and a name"
 
 func newProfile(a *app) *cobra.Command {
-	c := &cobra.Command{Use: "profile", Short: "Say who you are, or ask who somebody is"}
+	c := &cobra.Command{
+		Use: "profile", Short: "Say who you are, or ask who somebody is",
+		Long: `A profile is a name, a few words and links, signed by whom it is about.`,
+		Example: `  starling profile set --name Ada
+  starling profile get did:key:z6Mk…`,
+	}
 	var p api.Profile
 	set := &cobra.Command{
 		Use:     "set",
@@ -38,7 +43,12 @@ func newProfile(a *app) *cobra.Command {
 	c.AddCommand(set, &cobra.Command{
 		Use:   "get [USER]",
 		Short: "Show somebody's profile, or yours",
-		Args:  arguments(0, 1, "one user (did:key:… or me)"),
+		Long:  `Show what a user says of themselves, or without USER what you do.`,
+		Example: `  starling profile get
+  starling profile get did:key:z6Mk… --json`,
+
+		ValidArgsFunction: one(a.users),
+		Args:              arguments(0, 1, "one user (did:key:… or me)"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.getRegister(c.Context(), append(args, "me")[0], records.Profile, false)
 		},
@@ -126,7 +136,9 @@ func newGet(a *app) *cobra.Command {
 		Short:   "Read a service record",
 		Long:    `Read what stands in a register: the newest version that the nodes which keep it show.`,
 		Example: `  starling get did:key:z6Mk… address`,
-		Args:    arguments(2, 2, oneRegister),
+
+		ValidArgsFunction: one(a.users),
+		Args:              arguments(2, 2, oneRegister),
 		RunE: func(c *cobra.Command, args []string) error {
 			name, err := registerName(args[1])
 			if err != nil {
@@ -146,7 +158,10 @@ func newHistory(a *app) *cobra.Command {
 		Long: `Show the versions of a register that your node has written or read, the newest
 first, at most 16. The network keeps the newest alone; where versions are missing
 between two, the list says so.`,
-		Args: arguments(2, 2, oneRegister),
+		Example: `  starling history me address`,
+
+		ValidArgsFunction: one(a.users),
+		Args:              arguments(2, 2, oneRegister),
 		RunE: func(c *cobra.Command, args []string) error {
 			name, err := registerName(args[1])
 			if err != nil {
@@ -175,8 +190,12 @@ func newConsent(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "consent USER NAME TEXT",
 		Short: "Agree to what somebody's service record says of you",
-		Long:  `Sign that you agree to TEXT in that user's register, and print what they pass to 'starling put --consent'.`,
-		Args:  arguments(3, 3, "a user, a name and one text: put quotes around it"),
+		Long: `Sign that you agree to TEXT in that user's register, and print what they pass to
+'starling put --consent'.`,
+		Example: `  starling consent did:key:z6Mk… friends 'We know each other'`,
+
+		ValidArgsFunction: one(a.users),
+		Args:              arguments(3, 3, "a user, a name and one text: put quotes around it"),
 		RunE: func(c *cobra.Command, args []string) error {
 			name, err := registerName(args[1])
 			if err != nil {

@@ -110,6 +110,7 @@ func run(ctx context.Context, a *app) error {
 	defer j.Close()
 	log := j.Logger()
 	adoptLibraries(log)
+	defer context.AfterFunc(ctx, func() { log.Info("stopping; told again, it ends at once", "within", stopBound) })()
 	n, err := open(ctx, dir, network, c, log)
 	if err != nil {
 		return err

@@ -13,7 +13,11 @@ func newStatus(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Show how your node is doing",
-		Args:  noArguments,
+		Long: `Show who your node is, how it stands in the network, what it keeps and for whom, and
+how well that is known to be what its neighbours hold. See 'top' for the same, live.`,
+		Example: `  starling status
+  starling status --json`,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withNode(func(n *api.Client) error {
 				s, err := n.Status(c.Context())

@@ -28,7 +28,8 @@ post shown (see --json) says where to go on.`,
   starling timeline @me
   starling timeline --home
   starling timeline '#starling' --json --before AAABkZ…`,
-		Args: unlessHome(&home, arguments(1, 1, "one hashtag in quotes, user, @user or post, or --home")),
+		ValidArgsFunction: one(a.sources),
+		Args:              unlessHome(&home, arguments(1, 1, "one hashtag in quotes, user, @user or post, or --home")),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkSources(args); err != nil {
 				return err

@@ -22,9 +22,15 @@ func TestUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		"unknown command":      {[]string{"frobnicate"}, "unknown command"},
-		"slip in a command":    {[]string{"timelin", "me"}, "timeline"},
+		"unknown command":      {[]string{"frobnicate"}, "no command"},
+		"slip in a command":    {[]string{"timelin", "me"}, "'starling timeline'"},
+		"slip below a command": {[]string{"profile", "ste"}, "'starling profile set'"},
 		"unknown flag":         {[]string{"status", "--verbose"}, "--verbose"},
+		"slip in a flag":       {[]string{"timeline", "me", "--limt", "3"}, "--limit?"},
+		"unknown short flag":   {[]string{"status", "-x"}, "--help"},
+		"flag of another":      {[]string{"status", "--jsn"}, "--json?"},
+		"man nowhere":          {[]string{"man"}, "one directory"},
+		"completion of what":   {[]string{"completion", "sh"}, "bash"},
 		"flag without value":   {[]string{"post", "x", "--tag"}, "--tag"},
 		"number that is none":  {[]string{"timeline", "me", "--limit", "abc"}, "abc"},
 		"argument too many":    {[]string{"status", "now"}, "no arguments"},
@@ -86,7 +92,7 @@ func TestUsage(t *testing.T) {
 		"API without port":     {[]string{"run", "--api", "127.0.0.1"}, "--api"},
 		"bad multiaddr":        {[]string{"run", "--listen", "127.0.0.1:4001"}, "multiaddr"},
 		"bootstrap without id": {[]string{"run", "--bootstrap", "/ip4/127.0.0.1/tcp/4001"}, "/p2p/"},
-		"slip in config":       {[]string{"config", "vlidate"}, "unknown command"},
+		"slip in config":       {[]string{"config", "vlidate"}, "'starling config validate'"},
 		"config that is none":  {[]string{"status", "--config", "/dev/null"}, "no file"},
 		"unknown setting":      {[]string{"run", "--set", "store.qota=1GiB"}, "store.quota"},
 		"setting without =":    {[]string{"run", "--set", "store.quota"}, "key=value"},

@@ -13,7 +13,10 @@ func newVersion(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Show the version of this program",
-		Args:  noArguments,
+		Long:  `Show the version, what it was built from and by, and for which system.`,
+		Example: `  starling version
+  starling version --json`,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			commit := commit()
 			if a.json {

@@ -23,7 +23,8 @@ begins a comment.`,
 		Example: `  starling watch '#starling'
   starling watch '#birds' '#go' did:key:z6Mk… --json
   starling watch --home`,
-		Args: unlessHome(&home, arguments(1, -1, "at least one hashtag in quotes, user, @user or post, or --home")),
+		ValidArgsFunction: a.sources,
+		Args:              unlessHome(&home, arguments(1, -1, "at least one hashtag in quotes, user, @user or post, or --home")),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkSources(args); err != nil {
 				return err
