@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +20,8 @@ func newWatch(a *app) *cobra.Command {
 		Short: "Watch timelines as posts arrive",
 		Long: `Show the newest 50 posts of some hashtags, users, mentions and threads, or with --home
 of everything that you follow, then every post as it arrives, edits and deletions too.
-Ends with ctrl-C, with the node, or after --limit posts. Quote hashtags: to a shell, #
+A connection that breaks is made again and goes on where it was; what may be missing is
+said. Ends with ctrl-C, with the node, or after --limit posts. Quote hashtags: to a shell, #
 begins a comment.`,
 		Example: `  starling watch '#starling'
   starling watch '#birds' '#go' did:key:z6Mk… --json
@@ -54,7 +57,7 @@ func (a *app) arrivals(ctx context.Context, watched iter.Seq2[api.Arrival, error
 		case err != nil:
 			return err
 		case arrival.Gap != nil:
-			fmt.Fprintf(os.Stderr, "starling: too slow: %d posts were missed; see timeline\n", arrival.Gap.Missed)
+			fmt.Fprintln(os.Stderr, "starling: "+missing(*arrival.Gap))
 		case arrival.Post != nil:
 			if err := a.post(*arrival.Post); err != nil {
 				return err
@@ -62,4 +65,20 @@ func (a *app) arrivals(ctx context.Context, watched iter.Seq2[api.Arrival, error
 		}
 	}
 	return nil
+}
+
+// missing says what a watch did not hear, and why.
+func missing(g api.Gap) string {
+	many := "posts may be missing"
+	if g.Missed > 0 {
+		many = fmt.Sprintf("%d posts or more are missing", g.Missed)
+	}
+	if g.Since > 0 {
+		many += " since " + time.UnixMilli(g.Since).Format(time.TimeOnly)
+	}
+	why := map[string]string{
+		"slow": "they came faster than they were read", "away": "the connection was lost for too long",
+		"restarted": "the node was started anew", "network": "they came faster than the node could take them",
+	}[g.Reason]
+	return many + ": " + cmp.Or(why, "something was not heard") + "; see timeline"
 }

@@ -50,6 +50,7 @@ type fake struct {
 	followed []node.Followed
 	watcher  chan node.Event // what Watch yields
 	watched  chan struct{}   // closed when a Watch ended
+	watches  int             // begun
 	ended    sync.Once
 }
 
@@ -172,6 +173,9 @@ func (f *fake) Timeline(_ context.Context, _ node.Source, rng node.Range) iter.S
 
 func (f *fake) Watch(ctx context.Context, _ []node.Source, limit int) iter.Seq2[node.Event, error] {
 	return func(yield func(node.Event, error) bool) {
+		f.mu.Lock()
+		f.watches++
+		f.mu.Unlock()
 		defer f.ended.Do(func() { close(f.watched) })
 		for n := 0; limit == 0 || n < limit; n++ {
 			select {
@@ -223,10 +227,15 @@ func serve(t *testing.T) *served {
 	return s
 }
 
-func serveOn(t *testing.T, l net.Listener) *served {
+// serveOn serves at a listener, perhaps with a configuration that is changed first.
+func serveOn(t *testing.T, l net.Listener, change ...func(*api.ServerConfig)) *served {
 	t.Helper()
 	s := &served{fake: newFake(t), cellar: &cellar{}, addr: l.Addr().String(), token: token, dir: t.TempDir(), ended: make(chan struct{})}
-	srv := api.NewServer(api.ServerConfig{Listener: l, Node: s.fake, Store: s.cellar, Token: token, Log: slog.New(slog.DiscardHandler)})
+	c := api.ServerConfig{Listener: l, Node: s.fake, Store: s.cellar, Token: token, Log: slog.New(slog.DiscardHandler)}
+	for _, f := range change {
+		f(&c)
+	}
+	srv := api.NewServer(c)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		defer close(s.ended)

@@ -183,7 +183,8 @@ func (c *Client) send(ctx context.Context, method, path string) (*http.Response,
 	return c.sendBody(ctx, method, path, "", nil)
 }
 
-func (c *Client) sendBody(ctx context.Context, method, path, bodyType string, body io.Reader) (*http.Response, error) {
+// sendBody sends a request, perhaps with a header more.
+func (c *Client) sendBody(ctx context.Context, method, path, bodyType string, body io.Reader, header ...string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.endpoint.API+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
@@ -191,6 +192,11 @@ func (c *Client) sendBody(ctx context.Context, method, path, bodyType string, bo
 	req.Header.Set("Authorization", "Bearer "+c.endpoint.Token)
 	if body != nil {
 		req.Header.Set("Content-Type", bodyType)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		if header[i+1] != "" {
+			req.Header.Set(header[i], header[i+1])
+		}
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

@@ -25,8 +25,11 @@ func DecodeDraft(body string) (d Draft, err error) {
 
 // ReadArrivals reads server-sent events to their end.
 func ReadArrivals(r io.Reader) (out []Arrival, err error) {
-	for name, data := range serverSent(bufio.NewScanner(r)) {
-		a, more, err := arrival(name, data)
+	for f := range serverSent(bufio.NewScanner(r)) {
+		if f.name == "" {
+			continue
+		}
+		a, more, err := arrival(f.name, f.data)
 		if err != nil || !more {
 			return out, err
 		}

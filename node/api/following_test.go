@@ -140,6 +140,7 @@ func TestHome(t *testing.T) {
 			t.Errorf("heard %v, %v", a, err)
 		}
 	}
+	s.stop()
 	<-s.watched
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"net/url"
-	"strconv"
 
 	"github.com/starling-social/starling/node"
 	"github.com/starling-social/starling/records"
@@ -35,9 +34,5 @@ func (c *Client) Home(ctx context.Context, limit int, before string) iter.Seq2[P
 // WatchHome hears the newest posts of all that the node follows, then what
 // arrives, as [Client.Watch] does for some timelines.
 func (c *Client) WatchHome(ctx context.Context, limit int) iter.Seq2[Arrival, error] {
-	q := url.Values{}
-	if limit > 0 {
-		q.Set("limit", strconv.Itoa(limit))
-	}
-	return c.arrivals(ctx, homeWatchPath+"?"+q.Encode())
+	return c.arrivals(ctx, homeWatchPath, url.Values{}, limit)
 }

@@ -102,6 +102,7 @@ type Server struct {
 	ServerConfig
 
 	sessions *sessions
+	hub      *hub
 	budget   *rate.Limiter // what changes are paid from; nil for no bound
 	owner    slots
 	public   slots
@@ -121,6 +122,7 @@ func NewServer(c ServerConfig) *Server {
 	return &Server{
 		ServerConfig: c,
 		sessions:     newSessions(),
+		hub:          newHub(),
 		budget:       newBudget(c.Creates),
 		owner:        slots{make(chan struct{}, maxRequests), make(chan struct{}, maxWatches)},
 		public:       slots{make(chan struct{}, maxPublicRequests), make(chan struct{}, maxPublicWatches)},

@@ -163,7 +163,7 @@ func (s *Server) export(ctx context.Context, w http.ResponseWriter, in Selection
 		return err
 	}
 	w.Header().Set("Content-Type", archiveType)
-	if !send(w, "") { // a small selection of a large store takes its time
+	if http.NewResponseController(w).Flush() != nil { // a small selection of a large store takes its time
 		return nil
 	}
 	if _, err := s.Store.Export(ctx, w, sel, nil); err != nil {

@@ -70,9 +70,11 @@ type Following struct {
 	Following []Followed `json:"following"`
 }
 
-// Gap tells a watcher that it was too slow.
+// Gap tells a watcher that posts may be missing from what it hears.
 type Gap struct {
-	Missed int `json:"missed"` // posts that arrived and were not kept for it, at least
+	Missed int    `json:"missed"`          // posts that arrived and were not kept for it, at least
+	Reason string `json:"reason"`          // slow, away, restarted or network
+	Since  int64  `json:"since,omitempty"` // Unix ms before which nothing is missing; 0 where it is not known
 }
 
 // Status is how a node is doing.

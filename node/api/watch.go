@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"math"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/starling-social/starling/node"
@@ -19,11 +22,17 @@ const (
 	eventEnd   = "end"   // as many posts as were asked for have been sent
 )
 
+const (
+	eventStream  = "text/event-stream"
+	retryTime    = 2 * time.Second // after which a browser comes back
+	maxStrangers = 8               // sources that a stranger may watch at once
+)
+
 func (s *Server) watchOperations(stopping context.Context, a *operations) {
 	live := answer{
 		kinds: []string{eventStream}, endless: true, example: "id: AAAB…\nevent: post\ndata: {\"id\":\"p1UYY…\",\"text\":\"Hello\",\"live\":true}\n\n",
-		text: "Events until the caller leaves: `post` with a Post, `gap` with a Gap where the caller was too slow, `error` with a Problem, " +
-			"`end` when as many posts have come as were asked for. Comments are signs of life.",
+		text: "Events until the caller leaves: `post` with a Post, `gap` with a Gap where posts may be missing, `error` with a Problem, " +
+			"`end` when as many posts have come as were asked for. Each has an id: who comes back with the last one goes on there. Comments are signs of life.",
 	}
 	stream(a, operation{
 		route: "GET /v1/watch", id: "watchTimelines", group: groupLive, answer: live, codes: []Code{CodeBusy, CodeStopping},
@@ -35,7 +44,9 @@ func (s *Server) watchOperations(stopping context.Context, a *operations) {
 		summary: "Hear all that is followed",
 		text:    "And what will be while the watch lasts.",
 	}, func(w http.ResponseWriter, r *http.Request, in *WatchEnd) error {
-		return s.stream(stopping, w, r, in.Limit, s.Node.WatchHome)
+		return s.stream(stopping, w, r, in, "home", func(ctx context.Context) iter.Seq2[node.Event, error] {
+			return s.Node.WatchHome(ctx, 0)
+		})
 	})
 }
 
@@ -45,14 +56,19 @@ type watched struct {
 	WatchEnd
 }
 
-// WatchEnd is the parameter that ends a watch.
+// WatchEnd is where a watch begins and ends.
 type WatchEnd struct {
-	Limit int `query:"limit" minimum:"1" maximum:"1073741824" doc:"Posts after which it ends; without it there is no end."`
+	LastID string `header:"Last-Event-Id" doc:"Id of the last event that came before the connection was lost: what came since is sent. Where that is not kept any more, a gap says so."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1073741824" doc:"Posts after which it ends; without it there is no end."`
 }
 
 // watch sends what arrives as server-sent events, until the caller leaves or the
-// server ends. A slow caller is not waited for: the node counts what it missed.
+// server ends. A slow caller is not waited for: it is told how much it missed. One that
+// comes back with the id of the last event that it had goes on there.
 func (s *Server) watch(stopping context.Context, w http.ResponseWriter, r *http.Request, in *watched) error {
+	if n := len(in.Sources); callerOf(r.Context()).public && n > maxStrangers {
+		return problem(CodeBadRequest, "%d sources: a stranger may watch %d at once", n, maxStrangers)
+	}
 	var sources []node.Source
 	for _, name := range in.Sources {
 		source, err := node.ParseSource(name, s.Node.User())
@@ -61,111 +77,122 @@ func (s *Server) watch(stopping context.Context, w http.ResponseWriter, r *http.
 		}
 		sources = append(sources, source)
 	}
-	return s.stream(stopping, w, r, in.Limit, func(ctx context.Context, most int) iter.Seq2[node.Event, error] {
-		return s.Node.Watch(ctx, sources, most)
+	return s.stream(stopping, w, r, &in.WatchEnd, topicOf(sources), func(ctx context.Context) iter.Seq2[node.Event, error] {
+		return s.Node.Watch(ctx, sources, 0)
 	})
 }
 
-// stream sends the events of a watch of the node, up to most posts; 0 is no bound.
-func (s *Server) stream(stopping context.Context, w http.ResponseWriter, r *http.Request, most int,
-	watch func(ctx context.Context, most int) iter.Seq2[node.Event, error],
-) error {
+// topicOf is the same for the same sources, in whichever order.
+func topicOf(sources []node.Source) string {
+	var names []string
+	for _, s := range sources {
+		names = append(names, s.String())
+	}
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), " ")
+}
+
+// stream sends the events of a topic, as many as are asked for.
+func (s *Server) stream(stopping context.Context, w http.ResponseWriter, r *http.Request, in *WatchEnd, name string, watch watching) error {
+	who := callerOf(r.Context())
 	leave, err := enter(s.slotsFor(r.Context()).watches)
 	if err != nil {
 		return err
 	}
 	defer leave()
+	o, err := s.hub.join(stopping, name, who.public, in.LastID, watch, &s.running)
+	if err != nil {
+		return err
+	}
+	defer o.leave()
+	if o.left = in.Limit; o.left == 0 {
+		o.left = math.MaxInt
+	}
 	patient(w)
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	defer context.AfterFunc(stopping, cancel)()
 	w.Header().Set("Content-Type", eventStream)
-	events := eventsOf(ctx, watch(ctx, most))
-	defer func() { // events' goroutine ends before the node may
-		cancel()
-		for range events {
-		}
-	}()
-	pump(stopping, w, events)
+	o.run(stopping, r.Context(), w)
 	return nil
 }
 
-const eventStream = "text/event-stream"
-
-// event is one server-sent event.
-type event struct {
-	name string
-	id   string // empty for none
-	data any
+// onlooker is one who watches a topic.
+type onlooker struct {
+	topic *topic
+	at    mark
+	gap   *Gap   // to be told of first; nil for none
+	left  int    // posts until it has enough
+	leave func() // to be called when it does
 }
 
-// eventsOf are those of a watch; the channel is closed when it is over.
-func eventsOf(ctx context.Context, watched iter.Seq2[node.Event, error]) <-chan event {
-	out := make(chan event)
-	go func() {
-		defer close(out)
-		send := func(e event) bool {
-			select {
-			case out <- e:
-				return true
-			case <-ctx.Done():
-				return false
-			}
-		}
-		for e, err := range watched {
-			if err != nil {
-				send(event{name: eventError, data: problemOf(err)})
-				return
-			}
-			if !send(eventOf(e)) {
-				return
-			}
-		}
-		send(event{name: eventEnd, data: struct{}{}})
-	}()
-	return out
-}
-
-func eventOf(e node.Event) event {
-	if e.Record == nil {
-		return event{name: eventGap, data: Gap{Missed: e.Missed}}
+// run writes events and, where there are none, heartbeats. What comes first is sent at
+// once, so that the caller knows that it is heard and has an id to come back with.
+func (o *onlooker) run(stopping, asking context.Context, w http.ResponseWriter) {
+	text := fmt.Sprintf(":\nretry: %d\nid: %s\n\n", retryTime.Milliseconds(), o.at)
+	if o.gap != nil {
+		text += event{eventGap, o.at.String(), o.gap}.encode()
 	}
-	p := postOf(e.Record)
-	p.Live = &e.Live
-	return event{name: eventPost, id: p.Cursor, data: p}
-}
-
-// pump writes events and, where there are none, heartbeats. The first one is sent
-// at once, so that the caller knows that it is heard.
-func pump(stopping context.Context, w http.ResponseWriter, events <-chan event) {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
-	text := beatText
-	for send(w, text) {
+	for why := gapAway; send(w, text); why = gapSlow {
+		next := o.topic.after(&o.at, o.left, why)
+		o.left -= next.posts
+		switch text = next.text; {
+		case stopping.Err() != nil: // that is why nothing more comes, or will
+			o.last(w, text, eventError, problem(CodeStopping, "the node is stopping"))
+			return
+		case o.left == 0:
+			o.last(w, text, eventEnd, struct{}{})
+			return
+		case text != "":
+			continue
+		case next.ended != nil:
+			o.last(w, text, eventError, next.ended)
+			return
+		}
 		select {
+		case <-next.news:
 		case <-beat.C:
 			text = beatText
-		case e, more := <-events:
-			if stopping.Err() != nil { // that is why there are no more, or will be none
-				send(w, event{name: eventError, data: problem(CodeStopping, "the node is stopping")}.encode())
-				return
-			}
-			if !more {
-				return
-			}
-			text = e.encode()
+		case <-stopping.Done():
+		case <-callerOf(asking).ended():
+			o.last(w, text, eventError, problem(CodeUnauthorized, "the session has ended"))
+			return
+		case <-asking.Done():
+			return
 		}
 	}
+}
+
+// last sends what is left, and the last event.
+func (o *onlooker) last(w http.ResponseWriter, text, name string, data any) {
+	send(w, text+event{name, o.at.String(), data}.encode())
+}
+
+// ended is closed when the session of a caller is; nil, if it has none.
+func (c caller) ended() <-chan struct{} {
+	if c.session == nil {
+		return nil
+	}
+	return c.session.ended
 }
 
 const beatText = ":\n\n" // a comment, which clients ignore
 
 // send writes and flushes; false when the caller left or does not read.
 func send(w http.ResponseWriter, text string) bool {
+	if text == "" {
+		return true
+	}
 	if _, err := fmt.Fprint(w, text); err != nil {
 		return false
 	}
 	return http.NewResponseController(w).Flush() == nil
+}
+
+// event is one server-sent event.
+type event struct {
+	name string
+	id   string // empty for none
+	data any
 }
 
 func (e event) encode() string {
