@@ -56,11 +56,7 @@ func (c *configured) proxies() (all []netip.Prefix, err error) {
 
 // serve makes the server of a node, and leaves word in its directory where it answers.
 // After an error nothing of it is left open.
-func (c *configured) serve(n *node.Node, dir string, log *slog.Logger) (_ *api.Server, _ api.Endpoint, err error) {
-	out, err := c.serving()
-	if err != nil {
-		return nil, api.Endpoint{}, err
-	}
+func (c *configured) serve(out api.ServerConfig, n *node.Node, dir string, log *slog.Logger) (_ *api.Server, _ api.Endpoint, err error) {
 	out.Node, out.Store, out.Page, out.Log = n, n.Store(), web.Handler(), log.With("part", "api")
 	opened, err := c.listen(&out)
 	e := api.Endpoint{}

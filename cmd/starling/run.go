@@ -111,11 +111,15 @@ func run(ctx context.Context, a *app) error {
 	log := j.Logger()
 	adoptLibraries(log)
 	defer context.AfterFunc(ctx, func() { log.Info("stopping; told again, it ends at once", "within", stopBound) })()
+	serving, err := c.serving()
+	if err != nil {
+		return err
+	}
 	n, err := open(ctx, dir, network, c, log)
 	if err != nil {
 		return err
 	}
-	srv, e, err := c.serve(n, dir, log)
+	srv, e, err := c.serve(serving, n, dir, log)
 	if err != nil {
 		return errors.Join(err, n.Close())
 	}
@@ -220,12 +224,13 @@ Next, in another terminal:
 
   starling post%s 'Hello, #starling'
   starling timeline%s '#starling'
+  starling web%s
 
 Others join with one of these addresses: starling run%s --bootstrap ADDRESS
 Stop with ctrl-C.`,
 		a.out.styled(bold, "Starling "+node.Version+" is ready on network "+network.Name+"."),
 		n.User(), n.PeerID(), printable(dir), e.API, strings.Join(short(addrs), "\n             "),
-		a.dataFlag(), a.dataFlag(), networkFlag(network))
+		a.dataFlag(), a.dataFlag(), a.dataFlag(), networkFlag(network))
 }
 
 // short leaves out addresses that nobody copies by hand: those with certificates in

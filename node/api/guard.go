@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -122,6 +123,8 @@ func mayCall(g *gate, c caller, r *http.Request) *Problem {
 	switch {
 	case g.public && (needs == ownerOnly || !reads):
 		return problem(CodeForbidden, "this is served to the node's owner alone, and elsewhere")
+	case g.public && namesOwner(r):
+		return problem(CodeBadRequest, "nobody is me here")
 	case g.public, needs == open, c.owner && c.session == nil:
 		return nil
 	case !c.owner:
@@ -131,6 +134,19 @@ func mayCall(g *gate, c caller, r *http.Request) *Problem {
 	default:
 		return nil
 	}
+}
+
+// namesOwner tells whether a request speaks of the node's owner without knowing who
+// that is.
+func namesOwner(r *http.Request) bool {
+	words := strings.Split(r.URL.Path, "/")
+	for _, values := range r.URL.Query() {
+		words = append(words, values...)
+	}
+	return slices.ContainsFunc(words, func(w string) bool {
+		name, _, _ := strings.Cut(strings.TrimPrefix(w, "@"), ".") // also of a feed: me.rss
+		return name == "me"
+	})
 }
 
 // saysItsOurs tells whether a browser says that our own page asks, and with what no
