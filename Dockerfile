@@ -1,7 +1,8 @@
 # syntax=docker/dockerfile:1
 
 # A node in a container. Everything it is lives in /data: its keys, its store, the
-# address and token of its API. The same volume is the same node.
+# address and token of its API. The same volume is the same node; nothing else is
+# written to, so it runs with --read-only.
 #
 #   docker build -t starling .
 #   docker run -d --name starling -v starling:/data -p 4001:4001 -p 4001:4001/udp starling
@@ -18,7 +19,7 @@ RUN --mount=type=cache,target=/go/pkg/mod \
     GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -buildvcs=false -ldflags='-s -w' -o /out/starling ./cmd/starling
 # A new volume takes over the owner and mode of the folder it covers.
-RUN install -d -m 0700 /out/data
+RUN install -d -m 0700 /out/data /out/shared
 
 FROM scratch
 LABEL org.opencontainers.image.title="Starling" \
@@ -29,6 +30,8 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY LICENSE-MIT LICENSE-APACHE /
 COPY --from=build /out/starling /starling
 COPY --from=build --chown=65532:65532 /out/data /data
+# For what nodes of one machine tell each other: see compose.yaml.
+COPY --from=build --chown=65532:65532 /out/shared /shared
 
 # Numbers, so that an orchestrator can see that it is not root.
 USER 65532:65532
@@ -38,12 +41,13 @@ ENV STARLING_DATA=/data
 # published port is reached if others cannot tell. For a network on one machine: local.
 ENV STARLING_PROFILE=server
 VOLUME /data
-# TCP and WebSocket; QUIC, WebTransport and WebRTC.
+# TCP and WebSocket; QUIC, WebTransport and WebRTC. Metrics are served where
+# STARLING_ADMIN__LISTEN says; without it nowhere.
 EXPOSE 4001/tcp 4001/udp
 
 # A first start looks for a node key that solves the network's puzzle before it
 # answers: minutes on a small machine.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10m --start-interval=5s --retries=3 \
-    CMD ["/starling", "status"]
+    CMD ["/starling", "healthcheck"]
 ENTRYPOINT ["/starling"]
 CMD ["run"]

@@ -245,6 +245,10 @@ func (c *configured) check() error {
 	}
 	n := node.Default()
 	c.apply(&n)
+	var err error
+	if n.Bootstrap, err = c.bootstraps(); err != nil {
+		return usage("network.bootstrap (%s): %w", c.originOf("network.bootstrap"), err)
+	}
 	return n.CheckAddrs()
 }
 

@@ -24,7 +24,7 @@ func TestJSON_everyCommand(t *testing.T) {
 	silent := map[string]bool{"unfollow": true}
 	elsewhere := map[string]user{"db verify": stopped, "db compact": stopped}
 	with := map[string][]string{
-		"id": nil, "peers": nil, "status": nil, "following": nil, "version": nil, "db stats": nil, "db verify": nil, "db compact": nil,
+		"id": nil, "peers": nil, "status": nil, "healthcheck": nil, "following": nil, "version": nil, "db stats": nil, "db verify": nil, "db compact": nil,
 		"post": {"hello #json"}, "edit": {id, "better"}, "timeline": {"me"}, "watch": {"me", "--limit", "1"},
 		"follow": {"#json"}, "unfollow": {"#json"}, "profile set": {"--name", "Ada"}, "profile get": nil, "put": {"a", "b"}, "get": {"me", "a"},
 		"history": {"me", "a"}, "consent": {"me", "a", "x"}, "name claim": {"ada"}, "name find": {"ada"}, "name unclaim": {"ada"},

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/starling-social/starling/node"
 	"github.com/starling-social/starling/node/api"
 	"github.com/starling-social/starling/web"
@@ -54,6 +56,16 @@ func (c *configured) proxies() (all []netip.Prefix, err error) {
 	return all, nil
 }
 
+// metrics is where the node counts, if there is a listener to show it; else nil.
+func (c *configured) metrics(out *api.ServerConfig, log *slog.Logger) *prometheus.Registry {
+	if c.Admin.Listen == "" {
+		return nil
+	}
+	m := api.NewMetrics()
+	out.Admin.Handler = api.Operate(m, log.With("part", "api"))
+	return m
+}
+
 // serve makes the server of a node, and leaves word in its directory where it answers.
 // After an error nothing of it is left open.
 func (c *configured) serve(out api.ServerConfig, n *node.Node, dir string, log *slog.Logger) (_ *api.Server, _ api.Endpoint, err error) {
@@ -69,6 +81,9 @@ func (c *configured) serve(out api.ServerConfig, n *node.Node, dir string, log *
 			err = errors.Join(err, l.Close())
 		}
 		return nil, api.Endpoint{}, err
+	}
+	if out.Admin.Listener != nil {
+		log.Info("metrics and profiles are served", "addr", out.Admin.Listener.Addr().String())
 	}
 	return api.NewServer(out), e, nil
 }

@@ -97,7 +97,7 @@ share of everybody's posts and serves its owner.
 		newFollow(a), newUnfollow(a), newFollowing(a),
 		newProfile(a), newPut(a), newGet(a), newHistory(a), newConsent(a), newName(a),
 		newExport(a), newImport(a), newDB(a),
-		newPeers(a), newStatus(a), newWeb(a), newConfig(a), newVersion(a), newTestnet(a),
+		newPeers(a), newStatus(a), newHealthcheck(a), newWeb(a), newConfig(a), newVersion(a), newTestnet(a),
 		newMan(a), newCompletion(a),
 	)
 	root.AddCommand(newTopics()...)

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/starling-social/starling/node"
@@ -115,7 +116,8 @@ func run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	n, err := open(ctx, dir, network, c, log)
+	metrics := c.metrics(&serving, log)
+	n, err := open(ctx, dir, network, c, metrics, log)
 	if err != nil {
 		return err
 	}
@@ -124,15 +126,27 @@ func run(ctx context.Context, a *app) error {
 		return errors.Join(err, n.Close())
 	}
 	return errors.Join(live(ctx, n, srv, func(ctx context.Context) error {
-		return a.announce(ctx, n, e, dir, network, log)
+		if err := a.announce(ctx, n, e, dir, network, log); err != nil {
+			return err
+		}
+		if c.Network.Addresses != "" && ctx.Err() == nil {
+			if err := writeAddresses(c.Network.Addresses, n); err != nil {
+				return err
+			}
+		}
+		supervisorOf(os.Getenv, log).attend(ctx, n)
+		return nil
 	}), e.Remove(dir))
 }
 
 // open makes the node, with keys if it is the first time.
-func open(ctx context.Context, dir string, network records.Network, set *configured, log *slog.Logger) (*node.Node, error) {
+func open(ctx context.Context, dir string, network records.Network, set *configured, metrics *prometheus.Registry, log *slog.Logger) (*node.Node, error) {
 	c := node.Default()
 	set.apply(&c)
 	c.DataDir, c.Network, c.Log = dir, network, log
+	if metrics != nil {
+		c.Metrics = metrics
+	}
 	bar := &puzzle{}
 	keys, err := node.LoadKeys(ctx, dir, network, bar.tried)
 	bar.found()
@@ -140,6 +154,9 @@ func open(ctx context.Context, dir string, network records.Network, set *configu
 		return nil, err
 	}
 	c.Identity, c.Person = keys.Node, keys.Person
+	if c.Bootstrap, err = set.bootstraps(); err != nil {
+		return nil, usage("network.bootstrap: %w", err)
+	}
 	n, err := node.New(c)
 	if errors.Is(err, node.ErrListen) && set.originOf("network.listen") == originDefault {
 		log.Warn("listening on free ports instead", "err", err)

@@ -30,7 +30,8 @@ type networkSettings struct {
 	Name       string   `toml:"name" help:"Network. \"main\" is the public one; every other name is a test network, without proof of work."`
 	Listen     []string `toml:"listen" help:"Multiaddrs to listen on; port 0 takes any free one."`
 	Announce   []string `toml:"announce" help:"Multiaddrs to announce, for a node behind a published port." empty:"what is observed"`
-	Bootstrap  []string `toml:"bootstrap" help:"Multiaddrs ending in /p2p/… of nodes to join by." empty:"those known from before; without any, a network of one"`
+	Bootstrap  []string `toml:"bootstrap" help:"Multiaddrs ending in /p2p/… of nodes to join by, or @ and a file with one in each line." empty:"those known from before; without any, a network of one"`
+	Addresses  string   `toml:"address_file" help:"File to write the node's own addresses into when it is ready, for others to join by: see bootstrap." empty:"none"`
 	Client     bool     `toml:"client" help:"Neither hold nor relay anything for others."`
 	PublicOnly bool     `toml:"public_only" help:"Announce and dial no private addresses."`
 	PerIPGroup int      `toml:"per_ip_group" help:"Nodes of one IPv4 /16 or IPv6 /32 in the routing table. 0 is the network's own limit."`

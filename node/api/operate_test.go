@@ -167,11 +167,11 @@ func (f *family) told() string {
 	return strings.Join(out, "; ")
 }
 
-// The page names no metric that a node does not have.
+// Page, alert rules and dashboard name no metric that a node does not have.
 func TestMetrics_named(t *testing.T) {
 	all := exposed(t)
 	name := regexp.MustCompile(`\b(starling|libp2p|go|process)_[a-z0-9_]*[a-z0-9]\b`)
-	for _, path := range []string{metricsPage} {
+	for _, path := range []string{metricsPage, "../../deploy/prometheus/alerts.yml", "../../deploy/grafana/starling.json"} {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
