@@ -23,7 +23,8 @@ const module = "github.com/starling-social/starling"
 // import what lies to its right too, where that speaks its language.
 var law = star.Law{
 	Arrows: map[string][]string{
-		"cmd":               {"node", "node/api", "node/journal", "node/testnet", "records", "records/archive", "web"},
+		"cmd":               {"node", "node/api", "node/doctor", "node/journal", "node/testnet", "records", "records/archive", "web"},
+		"node/doctor":       {"protocol", "records"},
 		"node/journal":      {}, // how lines look is no part's business
 		"node/api":          {"node", "records", "records/archive"},
 		"node/nodetest":     {"node", "datastore", "protocol", "protocol/exchange", "records", "records/reconcile"}, // simulated nodes keep their store in memory, and lie about it; puppets speak the protocols themselves
