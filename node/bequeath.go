@@ -37,10 +37,21 @@ func (n *Node) bequeath(ctx context.Context) {
 	them := slices.DeleteFunc(slices.Clone(hood.Peers), func(p peer.ID) bool { return !beside.Holds(standsAt(p)) })
 	rand.Shuffle(len(them), func(i, j int) { them[i], them[j] = them[j], them[i] })
 	them = them[:min(len(them), heirs)]
-	done := 0
+	done := n.bequeathAll(ctx, them, bits, gathered)
+	if done == 0 { // there may be nobody but us from whom they could gather it
+		done = n.bequeathAll(ctx, them, bits, func(f exchange.Found, _ peer.ID) []reconcile.Difference { return f.Differences })
+	}
+	if len(them) > 0 && done >= min(2, len(them)) && n.dht.Prefix() == bits {
+		n.healer.toldDone(bits)
+	}
+}
+
+// bequeathAll gives each of them what due says is theirs to be given, and returns how
+// many hold everything then.
+func (n *Node) bequeathAll(ctx context.Context, them []peer.ID, bits int, due func(exchange.Found, peer.ID) []reconcile.Difference) (done int) {
 	for _, p := range them {
 		bounded, cancel := context.WithTimeout(ctx, healTime)
-		whole, err := n.bequeathTo(bounded, p, bits)
+		whole, err := n.bequeathTo(bounded, p, bits, due)
 		cancel()
 		if err != nil {
 			n.voices.heal.Debug("give those beside our region what they lack", "peer_id", p, "err", err)
@@ -49,14 +60,12 @@ func (n *Node) bequeath(ctx context.Context) {
 			done++
 		}
 	}
-	if len(them) > 0 && done >= min(2, len(them)) && n.dht.Prefix() == bits {
-		n.healer.toldDone(bits)
-	}
+	return done
 }
 
-// bequeathTo compares with one of them what it holds, and tells whether it was given
-// all that it lacks.
-func (n *Node) bequeathTo(ctx context.Context, p peer.ID, bits int) (whole bool, err error) {
+// bequeathTo compares with one of them what it holds, and tells whether it has had all
+// that it lacks.
+func (n *Node) bequeathTo(ctx context.Context, p peer.ID, bits int, due func(exchange.Found, peer.ID) []reconcile.Difference) (whole bool, err error) {
 	if theirs, err := n.client.PrefixOf(ctx, p); err == nil {
 		bits = max(bits, theirs)
 	}
@@ -65,12 +74,18 @@ func (n *Node) bequeathTo(ctx context.Context, p peer.ID, bits int) (whole bool,
 		return err == nil, err // to compare nothing with all of theirs would have them list it
 	}
 	s := &comparison{Comparison: healing.Comparison{Peer: p, What: healing.Part{Prefix: standsAt(p), Bits: bits}}, node: n, left: healGive}
-	end, err := n.client.Reconcile(ctx, p, exchange.Common(s.What), n.store.Holdings(), reconcile.Start, func(d exchange.Found) error { return s.bequeath(ctx, d.Differences) })
+	left := 0
+	end, err := n.client.Reconcile(ctx, p, exchange.Common(s.What), n.store.Holdings(), reconcile.Start, func(f exchange.Found) error {
+		all := len(f.Differences)
+		give := due(f, p)
+		left += all - len(give)
+		return s.bequeath(ctx, give)
+	})
 	n.healer.bequeathed(s.given)
 	if s.given > 0 {
 		n.voices.heal.Info("gave those beside our region what they lacked", "peer_id", p, "given", s.given)
 	}
-	return err == nil && end.Rest == reconcile.End && s.left > 0, err
+	return err == nil && end.Rest == reconcile.End && s.left > 0 && left == 0, err
 }
 
 // bequeath gives what is lacked. Unlike neighbours, who take it when they compare, those

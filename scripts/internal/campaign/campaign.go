@@ -89,6 +89,7 @@ func Main(name string, run Run, more ...func(*flag.FlagSet)) {
 	flags := flag.NewFlagSet(name, flag.ExitOnError)
 	flags.BoolVar(&c.Quick, "quick", false, "a small run that ends within a minute on two cores")
 	flags.Uint64Var(&c.Seed, "seed", rand.Uint64(), "repeat the random choices of an earlier run")
+	profile := flags.String("profile", "", "a `file` for a profile of the processor time")
 	for _, declare := range more {
 		declare(flags)
 	}
@@ -98,7 +99,7 @@ func Main(name string, run Run, more ...func(*flag.FlagSet)) {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := c.conduct(ctx, run)
+	err := profiled(*profile, func() error { return c.conduct(ctx, run) })
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
