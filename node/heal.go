@@ -133,7 +133,9 @@ func (n *Node) healOnce(ctx context.Context) (done int) {
 		}
 	}
 	view = n.healer.view(view.Self, bits, n.dht.Neighbours())
-	n.healer.answerFor(view, n.now())
+	if n.healer.answerFor(view, n.now()) {
+		n.voices.heal.Info("holds its share now", "bits", bits, "neighbours", len(view.Neighbours))
+	}
 	return done
 }
 
@@ -149,15 +151,18 @@ func (h *healer) view(self records.Coordinate, bits int, neighbours []peer.ID) h
 // standsAt is where a node stands on the ring.
 func standsAt(p peer.ID) records.Coordinate { return sha256.Sum256([]byte(p)) }
 
-// answerFor notes for what we may answer now.
-func (h *healer) answerFor(v healing.View, now time.Time) {
+// answerFor notes for what we may answer now, and tells whether that is all of our
+// region only since now.
+func (h *healer) answerFor(v healing.View, now time.Time) (filled bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	before := h.status.Filling
 	h.status.Filling = h.ledger.AnswerFor(v)
 	h.status.Harmed = h.status.Harmed && h.status.Filling
 	if !h.status.Filling && len(v.Neighbours) == 0 {
 		h.status.Compared = now
 	}
+	return before && !h.status.Filling
 }
 
 // grown notes that our region has this many bits now.

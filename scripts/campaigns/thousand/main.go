@@ -38,13 +38,13 @@ const (
 	memory = 14 << 30
 	// Nodes that start together connect to everybody, and half a million connections
 	// fit no machine: they come in waves, and trim what they do not need.
-	wave              = 25
-	waveRest          = 20 * time.Second
-	connsLow, connsHi = 32, 48
-	interval          = 3 * time.Minute
-	parted            = 10 * time.Minute
-	readers           = 8
-	atOnce            = 32 // posts under way
+	waveLeast, waveMost = 25, 100
+	waveRest            = 15 * time.Second
+	connsLow, connsHi   = 32, 48
+	interval            = 3 * time.Minute
+	parted              = 10 * time.Minute
+	readers             = 8
+	atOnce              = 32 // posts under way
 )
 
 // run is one night: everything that happens to a network in its life, in a few minutes.
@@ -92,7 +92,7 @@ func (n *night) join(ctx context.Context, s *campaign.Simulation) (err error) {
 	}
 	n.begin()
 	n.net, err = colony.Found(n.Campaign, s, colony.Config{
-		Nodes: min(wave, all), Neighbourhood: n.Size(16, 4),
+		Nodes: min(waveLeast, all), Neighbourhood: n.Size(16, 4),
 		Tune: func(c *node.Config) {
 			c.ConnsLow, c.ConnsHigh, c.HealInterval = connsLow, connsHi, interval
 			c.DoorSize = 512
@@ -105,7 +105,8 @@ func (n *night) join(ctx context.Context, s *campaign.Simulation) (err error) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		for range min(wave, all-len(n.net.Net.Nodes)) {
+		joined := len(n.net.Net.Nodes)
+		for range min(min(max(joined/4, waveLeast), waveMost), all-joined) {
 			n.net.Net.Start()
 		}
 		n.net.Net.WaitReady()
