@@ -13,7 +13,7 @@ func profiled(name string, f func() error) (err error) {
 	if name == "" {
 		return f()
 	}
-	out, err := os.Create(name) //nolint:gosec // who runs the campaign names it
+	out, err := os.Create(name)
 	if err != nil {
 		return fmt.Errorf("profile: %w", err)
 	}
