@@ -14,7 +14,7 @@ import (
 
 // power lets the power go, with nothing, half and all of what was not synced on disk.
 func power(ctx context.Context, c *campaign.Campaign) error {
-	seeds, acknowledged, lost, anew := c.Size(1000, 60), 0, 0, 0
+	seeds, acknowledged, lost, anew := c.Size(1002, 60), 0, 0, 0
 	c.Table("power goes", "unsynced", "acknowledged", "lost", "made anew")
 	for _, unsynced := range []int{0, 50, 100} {
 		a, l, m := 0, 0, 0
