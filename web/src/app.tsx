@@ -1,6 +1,6 @@
 // The frame round every view: where one can go, how the node is, the keys.
 import { effect, signal } from '@preact/signals'
-import { feedOf, forget } from './feed'
+import { forget } from './feed'
 import { told } from './health'
 import { act, author, Keys, open, step, writing, type Command } from './keys'
 import { chooseTheme, theme, type Theme } from './keep'
@@ -13,7 +13,6 @@ import { nameOf, profileOf } from './people'
 import { Search } from './parts/search'
 import { routeOf, toSource, type Route } from './route'
 import { keyPart } from './text'
-import { living } from './timeline'
 import { Guest } from './views/guest'
 import { NameView } from './views/name'
 import { Network } from './views/network'
@@ -21,7 +20,7 @@ import { ProfileView } from './views/profile'
 import { SignIn } from './views/signin'
 import { Thread } from './views/thread'
 import { Home, Mentions, Tag, User } from './views/timelines'
-import { Heading, title } from './views/frame'
+import { Heading, title, waiting } from './views/frame'
 
 const route = signal<Route>(routeOf(location.hash))
 const writingNew = signal(false)
@@ -87,7 +86,7 @@ export function App() {
       {!guest && <Tabs />}
       {writingNew.value && (
         <Dialog label="New post" onClose={() => (writingNew.value = false)}>
-          <Composer kind="new" onDone={() => (writingNew.value = false)} />
+          <Composer kind="new" focused onDone={() => (writingNew.value = false)} />
         </Dialog>
       )}
       {helping.value && <Help onClose={() => (helping.value = false)} />}
@@ -193,7 +192,7 @@ function Side({ guest }: { guest: boolean }) {
 }
 
 function FollowedList() {
-  const sources = following.value.map((f) => f.source).filter((s) => !s.startsWith('@') && s !== me.value)
+  const sources = [...new Set(following.value.map((f) => f.source))].filter((s) => !s.startsWith('@') && s !== me.value)
   if (sources.length === 0) return null
   return (
     <nav class="followed" aria-label="Followed">
@@ -278,22 +277,6 @@ function ThemeSwitch() {
 
 // The title counts what waits, so that a tab in the background tells of it.
 effect(() => {
-  const source = sourceOf(route.value)
-  const n = source === null ? 0 : living(feedOf(source).timeline.value.waiting).length
-  document.title = `${n > 0 ? `(${n}) ` : ''}${title.value === '' ? '' : `${title.value} · `}Starling`
+  const count = waiting.value > 0 ? `(${waiting.value}) ` : ''
+  document.title = `${count}${title.value === '' ? '' : `${title.value} · `}Starling`
 })
-
-function sourceOf(r: Route): string | null {
-  switch (r.view) {
-    case 'home':
-      return 'home'
-    case 'tag':
-      return `#${r.tag}`
-    case 'user':
-      return r.user
-    case 'thread':
-      return r.post
-    default:
-      return null
-  }
-}

@@ -9,6 +9,8 @@ import type { Post, Problem } from './types'
 
 export type Hearing = 'off' | 'waiting' | 'live'
 
+const together = 80 // ms in which posts that arrive are shown at once: a burst costs one drawing
+const steady = 10_000 // ms after which a stream counts as having worked
 const quiet = 60_000 // ms hidden after which a tab stops listening: browsers allow six connections to a node
 
 export class Feed {
@@ -20,8 +22,11 @@ export class Feed {
   hold = () => false
 
   private stream: EventSource | null = null
+  private arrived: Post[] = []
+  private showing: ReturnType<typeof setTimeout> | undefined
   private retry: ReturnType<typeof setTimeout> | undefined
   private failures = 0
+  private opened = Infinity // when the stream did, in ms
   private reads = new AbortController()
   private ends: (() => void)[] = []
 
@@ -100,14 +105,16 @@ export class Feed {
     const stream = new EventSource(api.stream(this.source))
     this.stream = stream
     stream.onopen = () => {
-      this.failures = 0
+      this.opened = Date.now()
       this.hearing.value = 'live'
     }
     stream.addEventListener('post', (e: MessageEvent<string>) => {
-      this.timeline.value = arrive(this.timeline.value, parse(e.data) as Post, this.hold())
+      this.arrived.push(parse(e.data) as Post)
+      this.showing ??= setTimeout(this.show, together)
     })
     stream.addEventListener('gap', (e: MessageEvent<string>) => {
-      this.timeline.value = gap(this.timeline.value, Number((parse(e.data) as { missed?: number }).missed ?? 1))
+      this.timeline.value = gap(this.timeline.value, Number((parse(e.data) as { missed?: number }).missed ?? 0))
+      if (!this.hold()) void this.refresh() // what is read closes it
     })
     stream.addEventListener('end', () => this.again())
     // The node's own word "error" and a broken connection are the same event. A browser
@@ -118,14 +125,25 @@ export class Feed {
     }
   }
 
+  private show = (): void => {
+    this.showing = undefined
+    const hold = this.hold()
+    this.timeline.value = this.arrived.splice(0).reduce((t, p) => arrive(t, p, hold), this.timeline.value)
+  }
+
   private again(): void {
     this.deaf()
     this.hearing.value = 'waiting'
+    if (Date.now() - this.opened > steady) this.failures = 0
+    this.opened = Infinity
     this.retry = setTimeout(() => this.resume(), pause(this.failures++, Math.random()))
   }
 
   private deaf(): void {
     clearTimeout(this.retry)
+    clearTimeout(this.showing)
+    if (this.arrived.length > 0) this.show()
+    this.showing = undefined
     this.stream?.close()
     this.stream = null
     this.hearing.value = 'off'
@@ -155,7 +173,7 @@ export function forget(): void {
 /** spread gives a version of a post that was written here to the timelines that it stands in. */
 export function spread(post: Post): void {
   const places = new Set(['home', post.author, ...post.tags.map((t) => `#${t}`), ...post.mentions.map((u) => `@${u}`)])
-  for (const [source, feed] of feeds) {
+  for (const [source, feed] of [...feeds]) { // who hears of it may open others
     const has = (id: string | null) => feed.timeline.value.shown.some((p) => p.id === id)
     const sameThread = isPost(source) && (source === post.reply_to || has(post.reply_to))
     if (places.has(source) || sameThread || has(post.id)) feed.take(post)

@@ -67,7 +67,7 @@ const receipts = signal<Record<string, Place[]>>({})
 const mostReceipts = 100
 
 /** placesOf says where a post went that was published here, as long as the tab lives. */
-export const placesOf = (id: string): Place[] | undefined => receipts.value[id]
+export const placesOf = (id: string): Place[] | undefined => (Object.hasOwn(receipts.value, id) ? receipts.value[id] : undefined)
 
 export function keepPlaces(id: string, places: Place[]): void {
   const entries = Object.entries({ ...receipts.value, [id]: places }).slice(-mostReceipts)

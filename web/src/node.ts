@@ -103,7 +103,8 @@ export async function signOut(): Promise<void> {
 }
 
 export async function lookAtPeers(): Promise<void> {
-  peers.value = (await api.peers()).peers
+  const all = (await api.peers()).peers
+  peers.value = [...new Map(all.map((p) => [p.peer_id, p])).values()]
 }
 
 export const follows = (source: string) => following.value.some((f) => f.source === source)

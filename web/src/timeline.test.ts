@@ -64,8 +64,10 @@ test('what was heard before the first page is kept', () => {
 
 test('a gap is told until the page is read again', () => {
   const t = gap(gap(loaded, 3), 0)
-  assert.equal(t.missed, 4)
-  assert.equal(fresh(t, page(null, post('d', 4))).missed, 0)
+  assert.deepEqual([t.gap, t.missed], [true, 3])
+  assert.deepEqual([gap(loaded, NaN).gap, gap(loaded, NaN).missed], [true, 0])
+  const read = fresh(t, page(null, post('d', 4)))
+  assert.deepEqual([read.gap, read.missed], [false, 0])
 })
 
 test('a thread is a tree: its author first, then by age, what hangs on nothing apart', () => {

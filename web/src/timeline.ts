@@ -7,12 +7,13 @@ export interface Timeline {
   shown: Post[] // the newest first
   waiting: Post[] // arrived while the reader was reading further down
   next: string | null // where older posts begin; null at the end
-  missed: number // posts that the node could not keep for us, at least
+  gap: boolean // posts may be missing: the node said so
+  missed: number // so many, at least
   problem: Problem | null // why posts may be missing
   loaded: boolean // the first page is there
 }
 
-export const blank: Timeline = { shown: [], waiting: [], next: null, missed: 0, problem: null, loaded: false }
+export const blank: Timeline = { shown: [], waiting: [], next: null, gap: false, missed: 0, problem: null, loaded: false }
 
 /** before orders posts as timelines do: the newest first, ids to tell equals apart. */
 export function before(a: Post, b: Post): number {
@@ -52,7 +53,7 @@ export function older(t: Timeline, page: Page): Timeline {
 export function fresh(t: Timeline, page: Page): Timeline {
   const known = new Set([...t.shown, ...t.waiting].map((p) => p.id))
   const reaches = page.next === null || page.posts.some((p) => known.has(p.id))
-  const base = { ...t, missed: 0, problem: page.problem ?? null, loaded: true }
+  const base = { ...t, gap: false, missed: 0, problem: page.problem ?? null, loaded: true }
   if (!t.loaded || !reaches) {
     const heard = t.loaded ? [] : t.shown // live posts may be sooner than the first page
     return { ...base, shown: merged(page.posts, heard), waiting: [], next: page.next }
@@ -65,9 +66,9 @@ export function reveal(t: Timeline): Timeline {
   return { ...t, shown: merged(t.shown, t.waiting), waiting: [] }
 }
 
-/** gap notes that posts were missed. */
+/** gap notes that posts may be missing, and how many at least if that is known. */
 export function gap(t: Timeline, missed: number): Timeline {
-  return { ...t, missed: t.missed + Math.max(1, missed) }
+  return { ...t, gap: true, missed: t.missed + (missed > 0 ? missed : 0) }
 }
 
 /** living are the posts to show in a list. */

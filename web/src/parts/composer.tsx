@@ -1,5 +1,5 @@
 // Where one writes: a new post, an answer, the next version of a post.
-import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { api, problemOf, Refused } from '../api'
 import { spread } from '../feed'
 import { draftOf, keepDraft, keepPlaces, newKey } from '../keep'
@@ -20,10 +20,11 @@ interface Props {
   target?: Post
   tag?: string // that the post is about, whether its text says so or not
   folded?: boolean // one line until it is used
+  focused?: boolean // in a dialog, which gives the focus to what asks for it
   onDone?: () => void
 }
 
-export function Composer({ kind, target, tag, folded = false, onDone }: Props) {
+export function Composer({ kind, target, tag, folded = false, focused = false, onDone }: Props) {
   const name = kind === 'new' ? `new${tag ? `.${tag}` : ''}` : `${kind}.${target?.id ?? ''}`
   const first = () => {
     const kept = draftOf(name)
@@ -43,12 +44,12 @@ export function Composer({ kind, target, tag, folded = false, onDone }: Props) {
     keepDraft(name, kind === 'edit' && text === target?.text ? { ...next, text: '' } : next)
   }
   const completion = useCompletion(area, draft.text, write, id)
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (kind === 'new') return
     area.current?.focus()
     area.current?.setSelectionRange(draft.text.length, draft.text.length)
   }, [])
-  useEffect(() => grow(area.current), [draft.text, used])
+  useLayoutEffect(() => grow(area.current), [draft.text, used])
 
   const size = bytes(draft.text)
   const empty = draft.text.trim() === ''
@@ -108,6 +109,7 @@ export function Composer({ kind, target, tag, folded = false, onDone }: Props) {
           ref={area}
           dir="auto"
           rows={used ? 3 : 1}
+          autofocus={focused}
           placeholder={tag ? `Say something about #${tag}` : labels[kind].field}
           value={draft.text}
           aria-invalid={size > mostBytes}

@@ -19,8 +19,9 @@ export function Follow({ source, label }: { source: string; label: string }) {
     }
   }
   return (
-    <button type="button" class={on ? 'follow on' : 'follow primary'} aria-pressed={on} aria-label={`Follow ${label}`} disabled={busy} onClick={() => void turn()}>
+    <button type="button" class={on ? 'follow on' : 'follow primary'} disabled={busy} onClick={() => void turn()}>
       {on ? 'Following' : 'Follow'}
+      <span class="unseen"> {label}</span>
     </button>
   )
 }

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 
 // The keys. All of them work everywhere, save while one is writing.
 export const shortcuts: [string[], string][] = [
@@ -40,7 +40,7 @@ export function Help({ onClose }: { onClose: () => void }) {
 /** Dialog is the browser's own: it keeps the focus, and Esc closes it. */
 export function Dialog({ label, onClose, children }: { label: string; onClose: () => void; children: ComponentChildren }) {
   const dialog = useRef<HTMLDialogElement>(null)
-  useEffect(() => {
+  useLayoutEffect(() => {
     const el = dialog.current
     el?.showModal()
     return () => el?.close()

@@ -5,8 +5,9 @@ import type { Feed, Hearing } from '../feed'
 import { state } from '../node'
 import { living } from '../timeline'
 import { count } from '../words'
-import { sentence, Trouble } from './notice'
+import { Trouble } from './notice'
 import { PostCard } from './post'
+import { waiting as counted } from '../views/frame'
 
 const itself = 3 // pages that come by themselves; then the reader asks, and can reach what is below
 
@@ -31,8 +32,14 @@ export function Live({ feed }: { feed: Feed }) {
 
 /** News tells of posts that wait above, and of what was missed. */
 export function News({ feed }: { feed: Feed }) {
-  const { waiting, missed, loaded } = feed.timeline.value
+  const { waiting, gap, missed, loaded } = feed.timeline.value
   const n = living(waiting).length
+  useEffect(() => {
+    counted.value = n
+    return () => {
+      counted.value = 0
+    }
+  }, [n])
   const show = () => {
     feed.reveal()
     const calm = matchMedia('(prefers-reduced-motion: reduce)').matches
@@ -46,9 +53,9 @@ export function News({ feed }: { feed: Feed }) {
           {count(n, 'new post')}
         </button>
       )}
-      {missed > 0 && loaded && (
+      {gap && loaded && (
         <div class="gap">
-          At least {count(missed, 'post')} went by too fast and {missed === 1 ? 'is' : 'are'} not shown here.
+          {missed > 0 ? `At least ${count(missed, 'post')} went by and ${missed === 1 ? 'is' : 'are'} not shown here.` : 'Posts may be missing here.'}
           <button type="button" onClick={() => void feed.refresh()}>
             Read again
           </button>
@@ -74,11 +81,13 @@ export function List({ feed, label, empty }: { feed: Feed; label: string; empty:
           </button>
         </Trouble>
       )}
-      <div role="feed" aria-label={label} aria-busy={reading} class="feed">
-        {posts.map((p, i) => (
-          <PostCard key={p.id} post={p} place={{ at: i + 1, of: t.next === null ? posts.length : -1 }} fresh={p.live === true} />
-        ))}
-      </div>
+      {posts.length > 0 && (
+        <div role="feed" aria-label={label} aria-busy={reading} class="feed">
+          {posts.map((p, i) => (
+            <PostCard key={p.id} post={p} at={i + 1} of={t.next === null ? posts.length : -1} fresh={p.live === true} />
+          ))}
+        </div>
+      )}
       {failure && !offline && (
         <Trouble problem={failure}>
           <button type="button" onClick={() => void (t.loaded ? feed.older() : feed.refresh())}>
@@ -135,5 +144,3 @@ export function Older({ feed, label = 'Older posts' }: { feed: Feed; label?: str
     </div>
   )
 }
-
-export { sentence }

@@ -20,7 +20,8 @@ const longLines = 12
 
 interface Props {
   post: Post
-  place?: { at: number; of: number } // in its feed
+  at?: number // its place in its feed, from 1
+  of?: number // so many are there, or -1 while nobody knows
   whole?: boolean // the post that a thread is opened for
   inThread?: boolean
   fresh?: boolean
@@ -28,7 +29,7 @@ interface Props {
 
 type Doing = 'reading' | 'replying' | 'editing' | 'deleting'
 
-export function PostCard({ post, place, whole = false, inThread = false, fresh = false }: Props) {
+export function PostCard({ post, at, of, whole = false, inThread = false, fresh = false }: Props) {
   const [doing, setDoing] = useState<Doing>('reading')
   const [open, setOpen] = useState(whole)
   const mine = mayWrite.value && post.author === me.value
@@ -42,8 +43,8 @@ export function PostCard({ post, place, whole = false, inThread = false, fresh =
       tabIndex={0}
       aria-labelledby={`by-${post.id}`}
       aria-describedby={`text-${post.id}`}
-      aria-posinset={place?.at}
-      aria-setsize={place?.of}
+      aria-posinset={at}
+      aria-setsize={of}
       data-post={post.id}
     >
       <Avatar user={post.author} size={whole ? 48 : 40} />
@@ -115,13 +116,13 @@ function Besides({ post }: { post: Post }) {
   if (tags.length + users.length === 0) return null
   return (
     <p class="besides">
-      {tags.map((t) => (
-        <a key={t} class="tag" href={toTag(t)}>
+      {tags.map((t, i) => (
+        <a key={i} class="tag" href={toTag(t)}>
           <bdi>#{t}</bdi>
         </a>
       ))}
-      {users.map((u) => (
-        <Mention key={u} user={u} />
+      {users.map((u, i) => (
+        <Mention key={i} user={u} />
       ))}
     </p>
   )

@@ -5,6 +5,8 @@ import { useEffect } from 'preact/hooks'
 
 /** title is the name of the view that is shown. */
 export const title = signal('')
+/** waiting is how many posts wait to be shown in it. */
+export const waiting = signal(0)
 
 interface Props {
   title: string

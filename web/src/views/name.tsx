@@ -25,8 +25,8 @@ export function NameView({ name }: { name: string }) {
       {claims === null && !problem && <Loading />}
       {claims?.length === 0 && <p class="empty">Nobody claims this name.</p>}
       <ul class="people">
-        {claims?.map((c) => (
-          <li key={c.user}>
+        {claims?.map((c, i) => (
+          <li key={i}>
             <Avatar user={c.user} />
             <Name user={c.user} />
             <code>{keyPart(c.user)}</code>
