@@ -130,3 +130,11 @@ func (n *Node) Announced() []string {
 	}
 	return out
 }
+
+// GossipPenalty is what gossip takes off the score of p for what it did elsewhere.
+func (n *Node) GossipPenalty(p peer.ID) float64 { return n.standing(p) }
+
+// MembersOf are the members of a place, as far as the node knows.
+func (n *Node) MembersOf(ctx context.Context, p records.Place) ([]peer.ID, error) {
+	return n.members(ctx, p)
+}

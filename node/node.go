@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/starling-social/starling/datastore"
+	"github.com/starling-social/starling/protocol"
 	"github.com/starling-social/starling/protocol/dht"
 	"github.com/starling-social/starling/protocol/exchange"
 	"github.com/starling-social/starling/protocol/gossip"
@@ -102,14 +103,15 @@ func (n *Node) assemble() (err error) {
 	n.client = exchange.NewClient(exchange.ClientConfig{
 		Host: n.host, Door: n.door, Now: c.Now, Log: c.Log.With("part", "exchange"),
 	})
-	if n.dht, err = n.newDHT(); err != nil {
+	offences := protocol.NewOffences() // by the exchange and by kad-dht together
+	if n.dht, err = n.newDHT(offences); err != nil {
 		return fmt.Errorf("dht: %w", err)
 	}
 	n.holder = newHolder(n.metrics.timed(n.store), n.offers, c.Now, n.voices.store)
 	n.others = n.served()
 	n.server = exchange.NewServer(exchange.ServerConfig{
 		Host: n.host, Door: n.door, Store: n.others, Holdings: n.reconciled(), Region: n.dht, Status: n.exchangeStatus,
-		Offended:  func(p peer.ID) { n.dht.Report(p, dht.InvalidRecord) },
+		Offended: func(p peer.ID) { n.dht.Report(p, dht.InvalidRecord) }, Offences: offences,
 		SpareRate: spareRate(c.MendRate), HotReaders: c.HotReaders, Now: c.Now, Log: c.Log.With("part", "exchange"),
 	})
 	n.gossip, err = gossip.New(gossip.Config{
@@ -152,7 +154,7 @@ func openStore(c Config) (*datastore.Store, error) {
 	return s, nil
 }
 
-func (n *Node) newDHT() (*dht.DHT, error) {
+func (n *Node) newDHT(offences *protocol.Offences) (*dht.DHT, error) {
 	c := n.config
 	bootstrap, err := addrInfos(c.Bootstrap)
 	if err != nil {
@@ -171,7 +173,7 @@ func (n *Node) newDHT() (*dht.DHT, error) {
 		Bootstrap: bootstrap, Remembered: remembered, PrefixOf: n.client.PrefixOf,
 		Server: !c.Client, Addresses: dht.AllAddresses, Now: c.Now, Log: c.Log.With("part", "dht"),
 		IPGroups:  c.ipGroups(),
-		Registers: values{n}, Door: n.door, Searched: n.metrics.searched,
+		Registers: values{n}, Door: n.door, Offences: offences, Searched: n.metrics.searched,
 	})
 }
 

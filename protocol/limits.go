@@ -142,6 +142,16 @@ const (
 	ReplyRoomWait = 2 * time.Second
 )
 
+// Questions of kad-dht's, from whoever speaks it. A stream carries one at a time, so that
+// streams bound what is in work, and a put is as much work as one by the exchange.
+const (
+	// MaxKadRequest bounds a question: a put of the largest record, under the longest
+	// key, twice. The library alone would make room for 4 MiB before it reads.
+	MaxKadRequest    = 16 << 10
+	MaxKadStreams    = 4096 // of all peers; 70 MiB, were all of them to put at once
+	MaxKadStreamsPer = 32   // of one: js-libp2p opens one for each question
+)
+
 // MaxOffences is how many records that no honest node sends (forged, damaged,
 // without their work) a peer may put within OffenceWindow before its streams are
 // reset until the window has passed. Not zero: versions differ, disks rot.

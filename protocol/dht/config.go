@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 
+	"github.com/starling-social/starling/protocol"
 	"github.com/starling-social/starling/records"
 )
 
@@ -48,6 +49,10 @@ type Config struct {
 	Registers Registers
 	Door      *records.Door
 
+	// Offences is where records count that others put and no honest node does; nil: here
+	// alone.
+	Offences *protocol.Offences
+
 	// Server asks to stand in others' tables, to answer and to hold. A node whose
 	// id does not solve the network's puzzle is a client whatever it asks for.
 	Server bool
@@ -72,6 +77,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Searched == nil {
 		c.Searched = func(time.Duration, bool) {}
+	}
+	if c.Offences == nil {
+		c.Offences = protocol.NewOffences()
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -71,7 +71,7 @@ type Status struct {
 	PlantedAt time.Time // when one last did; zero for never
 
 	ValuesKept    uint64 // values that others put through kad-dht and that are kept
-	ValuesRefused uint64 // and those that were refused: not ours to hold, older, expired
+	ValuesRefused uint64 // and those that were refused: broken, misplaced, not ours to hold, older, expired
 }
 
 // New makes a DHT that does nothing until Run.
@@ -170,7 +170,7 @@ func (d *DHT) start() (*wire, error) {
 	if d.cfg.Datastore != nil {
 		opts = append(opts, kad.Datastore(d.cfg.Datastore))
 	}
-	lib, err := kad.New(discreetHost{d.cfg.Host, d.cfg.Addresses}, opts...)
+	lib, err := kad.New(discreetHost{d.cfg.Host, d.cfg.Addresses, newGate(d)}, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("start kad-dht: %w", err)
 	}

@@ -4,8 +4,10 @@ import (
 	"slices"
 
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
+	libprotocol "github.com/libp2p/go-libp2p/core/protocol"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 )
@@ -21,10 +23,16 @@ func AllAddresses(addrs []ma.Multiaddr) []ma.Multiaddr { return addrs }
 // A discreetHost is the host as the library sees it. The library filters the
 // addresses it hears but not those it tells, which identify has filled with
 // whatever our neighbours' machines call themselves; here it is told only what
-// it may pass on. Dials go through the real host and know all addresses.
+// it may pass on. Dials go through the real host and know all addresses. Before its
+// handler of others' questions stands the gate.
 type discreetHost struct {
 	host.Host
 	keep func([]ma.Multiaddr) []ma.Multiaddr
+	gate *gate
+}
+
+func (h discreetHost) SetStreamHandler(id libprotocol.ID, handler network.StreamHandler) {
+	h.Host.SetStreamHandler(id, h.gate.before(handler))
 }
 
 func (h discreetHost) Peerstore() peerstore.Peerstore {

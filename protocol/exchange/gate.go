@@ -18,14 +18,14 @@ import (
 // work, replies not yet taken; for each peer and for all. A peer that is at its
 // own bound waits for itself alone.
 type gate struct {
-	requests *semaphore.Weighted          // units of all requests in work
-	replies  *semaphore.Weighted          // bytes of all replies but small ones
-	offences *lru.Cache[peer.ID, tally]   // of peers seen lately
+	requests *semaphore.Weighted // units of all requests in work
+	replies  *semaphore.Weighted // bytes of all replies but small ones
+	offences *protocol.Offences
 	working  atomic.Int64                 // units of requests in work
 	turns    *semaphore.Weighted          // reconciliations in work
 	accounts *lru.Cache[peer.ID, account] // of peers that reconciled
 
-	mu        sync.Mutex // protects what follows, and offences and accounts against lost updates
+	mu        sync.Mutex // protects what follows, and accounts against lost updates
 	spareFrom time.Time  // from then on the spare rate of reconciliation is free
 	peers     map[peer.ID]*visitor
 	streams   int
@@ -45,14 +45,8 @@ type visitor struct {
 	roots    int
 }
 
-// tally is how often a peer offended since a time.
-type tally struct {
-	count int
-	since time.Time
-}
-
-// offendersKept is how many peers are remembered: more than can be connected.
-const offendersKept = 4096
+// accountsKept is how many peers are remembered: more than can be connected.
+const accountsKept = 4096
 
 // Why a stream or a follow is not taken.
 var (
@@ -62,14 +56,10 @@ var (
 	errFollows  = &Refusal{Busy, "too many followers"}
 )
 
-func newGate() *gate {
-	offences, err := lru.New[peer.ID, tally](offendersKept)
+func newGate(offences *protocol.Offences) *gate {
+	accounts, err := lru.New[peer.ID, account](accountsKept)
 	if err != nil {
 		panic(err) // only for a size below 1
-	}
-	accounts, err := lru.New[peer.ID, account](offendersKept)
-	if err != nil {
-		panic(err) // as above
 	}
 	return &gate{
 		requests: semaphore.NewWeighted(protocol.MaxInFlightServer),
@@ -91,7 +81,7 @@ func (g *gate) enter(p peer.ID) (*visitor, error) {
 		return nil, errStopped
 	case g.streams >= protocol.MaxStreamsServer, v != nil && v.streams >= protocol.MaxStreamsPeer:
 		return nil, errStreams
-	case g.offended(p):
+	case g.offences.Many(p):
 		return nil, errOffended
 	case v == nil:
 		v = &visitor{
@@ -158,24 +148,6 @@ func (g *gate) visits() (streams, follows int) {
 
 // load is the share of the room for requests that is taken.
 func (g *gate) load() float64 { return float64(g.working.Load()) / protocol.MaxInFlightServer }
-
-// offend counts n offences of p and tells whether they are too many.
-func (g *gate) offend(p peer.ID, n int) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	t, _ := g.offences.Get(p)
-	if time.Since(t.since) > protocol.OffenceWindow {
-		t = tally{since: time.Now()}
-	}
-	t.count += n
-	g.offences.Add(p, t)
-	return t.count > protocol.MaxOffences
-}
-
-func (g *gate) offended(p peer.ID) bool {
-	t, ok := g.offences.Get(p)
-	return ok && t.count > protocol.MaxOffences && time.Since(t.since) <= protocol.OffenceWindow
-}
 
 // take waits for n of every room, one after the other; all or nothing.
 func take(ctx context.Context, n int64, rooms ...*semaphore.Weighted) error {

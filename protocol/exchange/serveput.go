@@ -73,7 +73,7 @@ func (x *session) offends(errs []error) bool {
 		return false
 	}
 	x.cfg.Offended(x.peer())
-	return x.gate.offend(x.peer(), n)
+	return x.cfg.Offences.Count(x.peer(), n)
 }
 
 // entry admits a record at a place, or says why not.

@@ -44,7 +44,8 @@ type ServerConfig struct {
 	Holdings  Holdings // what nodes are reconciled with; nil for none
 	SpareRate int      // bytes a second, of all peers together, for those that have had all that there is; protocol.ReconcileSpare if 0
 
-	Offended func(peer.ID) // told of who sent what no honest node sends; nil: nobody is
+	Offended func(peer.ID)      // told of who sent what no honest node sends; nil: nobody is
+	Offences *protocol.Offences // where that is counted; nil: here alone
 
 	HotReaders int              // protocol.HotReaders if 0
 	Now        func() time.Time // the present by which records are let in; time.Now if nil
@@ -74,13 +75,19 @@ func NewServer(cfg ServerConfig) *Server {
 	if cfg.Offended == nil {
 		cfg.Offended = func(peer.ID) {}
 	}
+	if cfg.Offences == nil {
+		cfg.Offences = protocol.NewOffences()
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{cfg: cfg, id: protocol.ExchangeID(cfg.Door.Network()), gate: newGate(), crew: newCrew(), board: newBoard(), heat: newHeat(cfg.HotReaders)}
+	return &Server{
+		cfg: cfg, id: protocol.ExchangeID(cfg.Door.Network()), gate: newGate(cfg.Offences),
+		crew: newCrew(), board: newBoard(), heat: newHeat(cfg.HotReaders),
+	}
 }
 
 // Run serves until ctx ends. When it returns, every stream has been reset and

@@ -98,7 +98,7 @@ func (x *session) reconcileRefusal(err error) *Refusal {
 	}
 	if r.Code.offence() {
 		x.cfg.Offended(x.peer())
-		x.gate.offend(x.peer(), 1)
+		x.cfg.Offences.Count(x.peer(), 1)
 	}
 	return r
 }

@@ -128,7 +128,7 @@ func (x *session) next(ctx context.Context) (req *pb.Request, room int64, err er
 	}
 	if err != nil {
 		x.finish(room)
-		x.gate.offend(x.peer(), 1)
+		x.cfg.Offences.Count(x.peer(), 1)
 		return nil, 0, err
 	}
 	return req, room, nil

@@ -1,0 +1,154 @@
+package dht
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	kadpb "github.com/libp2p/go-libp2p-kad-dht/pb"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/starling-social/starling/protocol"
+	"github.com/starling-social/starling/records"
+)
+
+// A gate stands between strangers and the library's handler, as exchange has one: it
+// bounds their streams and the size of their questions, counts the records that no
+// honest node puts, and lets nobody in for a while who put too many. The library itself
+// resets a stream for a bad value, and takes the next.
+type gate struct {
+	offences *protocol.Offences
+	offended func(peer.ID)
+	// check tells why a value is not to be had, before anything is looked up for it;
+	// nil where no values are taken.
+	check  func(key string, value []byte) error
+	counts *valueCounts
+
+	mu      sync.Mutex // protects what follows
+	streams map[peer.ID]int
+	all     int
+}
+
+func newGate(d *DHT) *gate {
+	g := &gate{
+		offences: d.cfg.Offences,
+		offended: func(p peer.ID) { d.Report(p, InvalidRecord) },
+		counts:   &d.values,
+		streams:  map[peer.ID]int{},
+	}
+	if d.cfg.Registers != nil {
+		g.check = NewValidator(d.cfg.Door, d.cfg.Now).Validate
+	}
+	return g
+}
+
+// before is a handler that lets in what may be asked.
+func (g *gate) before(handler network.StreamHandler) network.StreamHandler {
+	return func(s network.Stream) {
+		p := s.Conn().RemotePeer()
+		if !g.enter(p) {
+			_ = s.ResetWithError(network.StreamResourceLimitExceeded)
+			return
+		}
+		defer g.leave(p)
+		handler(&questions{
+			Stream: s,
+			in:     protocol.NewFrameReader(s, protocol.MaxKadRequest, 0), // the library watches over the time
+			admit:  func(m []byte) error { return g.admit(p, m) },
+		})
+	}
+}
+
+// enter lets a stream of p in. Leave must follow if it does.
+func (g *gate) enter(p peer.ID) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.all >= protocol.MaxKadStreams || g.streams[p] >= protocol.MaxKadStreamsPer || g.offences.Many(p) {
+		return false
+	}
+	g.streams[p]++
+	g.all++
+	return true
+}
+
+func (g *gate) leave(p peer.ID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.streams[p]--; g.streams[p] == 0 {
+		delete(g.streams, p)
+	}
+	g.all--
+}
+
+// errOffender ends the stream of a peer that has put what no honest node does.
+var errOffender = errors.New("too many bad records within a minute")
+
+// admit tells why the library is not to see a message. What it could not read, or is no
+// put, is its own business.
+func (g *gate) admit(p peer.ID, message []byte) error {
+	if g.offences.Many(p) {
+		return errOffender
+	}
+	var m kadpb.Message
+	if g.check == nil || proto.Unmarshal(message, &m) != nil || m.GetType() != kadpb.Message_PUT_VALUE {
+		return nil
+	}
+	err := g.check(string(m.GetKey()), m.GetRecord().GetValue())
+	if err != nil {
+		g.counts.refused.Add(1)
+	}
+	if isOffence(err) {
+		g.offended(p)
+		g.offences.Count(p, 1)
+	}
+	return err
+}
+
+// isOffence tells whether no honest node puts what is refused for this. One whose clock
+// is fast does, and one that mistakes the key.
+func isOffence(err error) bool {
+	return slices.ContainsFunc([]error{
+		records.ErrMalformed, records.ErrWrongNetwork, records.ErrSignature, records.ErrCertificate, records.ErrWork, records.ErrTooLarge,
+	}, func(offence error) bool { return errors.Is(err, offence) })
+}
+
+// questions is a stream of which the library reads whole messages that were admitted, as
+// they came.
+type questions struct {
+	network.Stream
+	in    *protocol.FrameReader
+	admit func(message []byte) error
+	rest  []byte // of the message that is being read
+}
+
+// Read gives what is left of a message, or of the next one.
+func (q *questions) Read(b []byte) (int, error) {
+	if len(q.rest) == 0 {
+		if err := q.next(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(b, q.rest)
+	q.rest = q.rest[n:]
+	return n, nil
+}
+
+func (q *questions) next() error {
+	m, err := q.in.Next()
+	switch {
+	case errors.Is(err, io.EOF):
+		return io.EOF // as it is: the library compares
+	case err != nil:
+		return fmt.Errorf("read question: %w", err)
+	}
+	if err := q.admit(m); err != nil {
+		return fmt.Errorf("refuse question: %w", err)
+	}
+	q.rest = append(binary.AppendUvarint(make([]byte, 0, len(m)+binary.MaxVarintLen16), uint64(len(m))), m...)
+	return nil
+}
