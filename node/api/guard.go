@@ -55,7 +55,9 @@ func (s *Server) guard(g *gate, next http.Handler) http.Handler {
 		for name, value := range guardHeader {
 			w.Header().Set(name, value)
 		}
-		w = &promptWriter{w}
+		out := &promptWriter{ResponseWriter: w}
+		w = out
+		defer out.rest()
 		c, p := s.admit(g, w, r)
 		if p != nil {
 			if p.Code == CodeUnauthorized {
@@ -65,8 +67,8 @@ func (s *Server) guard(g *gate, next http.Handler) http.Handler {
 			writeProblem(w, p)
 			return
 		}
-		if r.URL.Path != archivePath { // bounded record by record
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if r.URL.Path != archivePath {
+			r.Body = http.MaxBytesReader(out.ResponseWriter, r.Body, maxBody) // which knows how to hang up on who sends more
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, c)))
 	})
@@ -90,6 +92,9 @@ func (s *Server) admit(g *gate, w http.ResponseWriter, r *http.Request) (caller,
 	}
 	if r.ContentLength != 0 && r.Method != http.MethodPost && r.Method != http.MethodPut {
 		return c, problem(CodeBadRequest, "%.20q takes no body", r.Method)
+	}
+	if r.ContentLength > maxBody && r.URL.Path != archivePath { // which is bounded record by record
+		return c, problem(CodeTooLarge, "the body is larger than %d bytes", maxBody)
 	}
 	if wait := spend(s.budget, g.cost(r)); wait > 0 {
 		return c, tooMany(w, wait, "too many changes of posts and registers in an hour, see api.posts_per_hour")
@@ -204,30 +209,4 @@ func enter(slots chan struct{}) (leave func(), err error) {
 	default:
 		return nil, problem(CodeBusy, "%d requests of this kind are being answered already", cap(slots))
 	}
-}
-
-// patient lets the node take its time: until here a deadline bounded how long the
-// caller may take to send the request.
-func patient(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // net/http's own connections can
-}
-
-// promptWriter bounds how long the caller may take to read each part of an answer.
-type promptWriter struct{ http.ResponseWriter }
-
-// Unwrap is for [http.ResponseController].
-func (w *promptWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-func (w *promptWriter) WriteHeader(status int) {
-	w.promptly()
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *promptWriter) Write(b []byte) (int, error) {
-	w.promptly()
-	return w.ResponseWriter.Write(b)
-}
-
-func (w *promptWriter) promptly() {
-	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTime)) // net/http's own connections can
 }

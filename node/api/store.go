@@ -181,7 +181,7 @@ func (s *Server) importArchive(ctx context.Context, w http.ResponseWriter, r *ht
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != archiveType {
 		return problem(CodeNotArchive, "send the body with Content-Type: %s", archiveType)
 	}
-	done, err := s.Store.Import(ctx, promptReader{r.Body, w}, nil)
+	done, err := s.Store.Import(ctx, &promptReader{Reader: r.Body, w: w}, nil)
 	out := ImportedOf(done)
 	if err != nil {
 		p := *problemOf(err)
@@ -192,14 +192,24 @@ func (s *Server) importArchive(ctx context.Context, w http.ResponseWriter, r *ht
 	return nil
 }
 
-// promptReader bounds how long the caller may take for each part.
+// promptReader bounds how long the caller may take for each promptPart. What is done
+// with it meanwhile takes its own time.
 type promptReader struct {
 	io.Reader
-	w http.ResponseWriter
+	w     http.ResponseWriter
+	left  int           // bytes of the part
+	spent time.Duration // waiting for it
 }
 
-func (r promptReader) Read(b []byte) (int, error) {
-	_ = http.NewResponseController(r.w).SetReadDeadline(time.Now().Add(bodyTime)) // net/http's own connections can
-	defer patient(r.w)                                                            // what was read is merged in its own time
-	return r.Reader.Read(b)
+func (r *promptReader) Read(b []byte) (int, error) {
+	if r.left <= 0 {
+		r.left, r.spent = promptPart, 0
+	}
+	began := time.Now()
+	_ = http.NewResponseController(r.w).SetReadDeadline(began.Add(bodyTime - r.spent)) // net/http's own connections can
+	n, err := r.Reader.Read(b)
+	patient(r.w)
+	r.left -= n
+	r.spent += time.Since(began)
+	return n, err
 }

@@ -124,8 +124,21 @@ func (p *pipes) Accept() (net.Conn, error) {
 // dial connects to the server and sends the beginning of a request.
 func (p *pipes) dial(t *testing.T, request string) net.Conn {
 	t.Helper()
+	return p.dialFrom(t, "192.0.2.1", request)
+}
+
+// from is a connection with the address of who made it.
+type from struct {
+	net.Conn
+	ip string
+}
+
+func (c from) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.ParseIP(c.ip), Port: 1} }
+
+func (p *pipes) dialFrom(t *testing.T, ip, request string) net.Conn {
+	t.Helper()
 	client, server := net.Pipe()
-	p.accept <- server
+	p.accept <- from{server, ip}
 	if _, err := io.WriteString(client, request); err != nil {
 		t.Fatal(err)
 	}
