@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import { arc, base58, onRing, placeOf, prefixText, region, sha256 } from './ring'
+import { authorOf, base58 } from './ids'
+import { arc, onRing, placeOf, prefixText, region, sha256 } from './ring'
 
 test('sha256 is what it is elsewhere, at every length round a block', () => {
   for (let n = 0; n < 200; n++) {
@@ -16,6 +17,12 @@ test('a peer id is read as libp2p writes it', () => {
   assert.equal(Buffer.from(id!.slice(0, 6)).toString('hex'), '002408011220') // identity multihash of an Ed25519 key
   for (const wrong of ['', '0', 'O', 'l', 'I', 'a b', '1'.repeat(200)]) assert.equal(base58(wrong), null)
   assert.equal(placeOf('<img>'), null)
+})
+
+test('a post id names its author', () => {
+  const id = 'pDQ31QHhb2JyoTTm_gMFcCv7iOoWvOdoB3_wGxKasmwAAaH8BSJl0XGnH5na6EpaDzlMj77b2lelZu6VcQmdp6qqc8EYCH0c'
+  assert.equal(authorOf(id), 'did:key:z6Mkhy6d97vJeVLrB8w9BdXveyEUTorM4NtzZJWGwDyxj8P9')
+  for (const wrong of ['', 'p', '<img>', id.slice(1)]) assert.equal(authorOf(wrong), null)
 })
 
 test('the region of a prefix holds the place', () => {

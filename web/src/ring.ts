@@ -1,23 +1,7 @@
 // Where a node stands on the ring: its coordinate is the SHA-256 of its peer id,
 // and a neighbourhood is all nodes whose coordinates share their first bits.
 // crypto.subtle exists only where the page came over a secure channel, so the hash is here.
-
-const alphabet = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
-
-/** base58 reads a peer id; null where it is none. */
-export function base58(text: string): Uint8Array | null {
-  if (text === '' || text.length > 128) return null
-  let n = 0n
-  for (const c of text) {
-    const digit = alphabet.indexOf(c)
-    if (digit < 0) return null
-    n = n * 58n + BigInt(digit)
-  }
-  const out: number[] = []
-  for (; n > 0n; n >>= 8n) out.unshift(Number(n & 0xffn))
-  for (let i = 0; text[i] === '1'; i++) out.unshift(0)
-  return Uint8Array.from(out)
-}
+import { base58 } from './ids'
 
 const fraction = (x: number) => Math.floor((x - Math.floor(x)) * 2 ** 32) >>> 0
 const primes = Array.from({ length: 312 }, (_, i) => i).filter((n) => n > 1 && ![2, 3, 5, 7, 11, 13, 17].some((p) => p < n && n % p === 0))

@@ -77,7 +77,7 @@ type said struct {
 
 // steps is how many things the driver looks at, at least: one that ends early has
 // proved less than it seems.
-const steps = 50
+const steps = 55
 
 // drive runs the driver to its end.
 func drive(ctx context.Context, c *campaign.Campaign, net *network, dir string, p plan) error {

@@ -28,6 +28,7 @@ type process struct {
 	API   string `json:"api"`
 	Token string `json:"token"`
 	User  string `json:"user"`
+	Open  string `json:"public"` // where strangers read
 
 	data  string
 	first string // an address of a node to join by; empty for the first one
@@ -52,6 +53,9 @@ func startNetwork(ctx context.Context, dir, binary string, count int) (*network,
 			return nil, err
 		}
 		p := &process{API: addr, data: filepath.Join(dir, strconv.Itoa(i))}
+		if p.Open, err = freeAddr(ctx); err != nil {
+			return nil, err
+		}
 		if i > 0 {
 			p.first = n.nodes[0].addr
 		}
@@ -76,7 +80,7 @@ func freeAddr(ctx context.Context) (string, error) {
 func (n *network) start(ctx context.Context, p *process) error {
 	args := []string{
 		"run", "--json", "--network", "page", "--profile", "local", "--data", p.data, "--api", p.API,
-		"--listen", "/ip4/127.0.0.1/udp/0/quic-v1", "--log-level", "error",
+		"--listen", "/ip4/127.0.0.1/udp/0/quic-v1", "--log-level", "error", "--set", "public.listen=" + p.Open,
 	}
 	if p.first != "" {
 		args = append(args, "--bootstrap", p.first)

@@ -110,6 +110,7 @@ export function Composer({ kind, target, tag, folded = false, focused = false, o
           dir="auto"
           rows={used ? 3 : 1}
           autofocus={focused}
+          readOnly={busy}
           placeholder={tag ? `Say something about #${tag}` : labels[kind].field}
           value={draft.text}
           aria-invalid={size > mostBytes}

@@ -2,10 +2,12 @@
 import { useState } from 'preact/hooks'
 import { api, problemOf } from '../api'
 import { spread } from '../feed'
+import { authorOf } from '../ids'
 import { keepPlaces } from '../keep'
 import { me, mayWrite, now } from '../node'
+import { nameOf, profileOf } from '../people'
 import { toPost, toTag } from '../route'
-import { foldings } from '../text'
+import { foldings, keyPart } from '../text'
 import type { Post } from '../types'
 import { ago, exactly } from '../words'
 import { Composer } from './composer'
@@ -54,9 +56,7 @@ export function PostCard({ post, at, of, whole = false, inThread = false, fresh 
           <When post={post} />
         </header>
         {!inThread && post.reply_to !== null && (
-          <a class="context" href={toPost(post.reply_to)}>
-            in reply to an earlier post
-          </a>
+          <Context parent={post.reply_to} />
         )}
         {doing === 'editing' ? (
           <Composer kind="edit" target={post} onDone={done} />
@@ -104,6 +104,17 @@ function When({ post }: { post: Post }) {
   return (
     <a class="when" href={toPost(post.id)} title={`${text}, by the author’s clock`}>
       <time dateTime={iso}>{ago(post.created, now.value)}</time>
+    </a>
+  )
+}
+
+// A post id names its author, so nobody has to be asked for it.
+function Context({ parent }: { parent: string }) {
+  const author = authorOf(parent)
+  const name = author === null ? '' : nameOf(profileOf(author).value) || keyPart(author)
+  return (
+    <a class="context" href={toPost(parent)}>
+      in reply to {name === '' ? 'an earlier post' : <bdi>{name}</bdi>}
     </a>
   )
 }

@@ -2,7 +2,7 @@
 // it prints, a JSON object to a line.
 import { launch, next } from './lab.mjs'
 import { people, pictures, viewsOf, weight } from './looks.mjs'
-import { away, byKeys, narrow, together } from './story.mjs'
+import { away, byKeys, guest, narrow, together } from './story.mjs'
 import { bite, lies } from './xss.mjs'
 
 const { nodes, chromium, quick, shots } = await next()
@@ -14,7 +14,7 @@ try {
   // Each has windows of its own; what they do to the nodes does not meet.
   await Promise.all([
     together(browser, nodes).then(() => byKeys(browser, nodes)),
-    pictures(browser, nodes, { light: quick ? [views[2], views[5]] : views, dark: quick ? [views[0]] : views }, shots).then(() => narrow(browser, nodes, views, shots)),
+    pictures(browser, nodes, { light: quick ? [views[2], views[5]] : views, dark: quick ? [views[0]] : views }, shots).then(() => narrow(browser, nodes, views, shots)).then(() => guest(browser, nodes, first)),
     bite(browser, nodes).then(() => lies(browser, nodes, quick)),
   ])
   await away(browser, nodes)

@@ -152,6 +152,21 @@ export async function narrow(browser, [one], views, shots) {
   await finish(lab)
 }
 
+/** guest is a stranger where a node serves readers. */
+export async function guest(browser, [one, two], first) {
+  const lab = await Lab.at(browser, { ...two, api: two.public })
+  await lab.page.goto(`${lab.origin}/`)
+  check('a guest is told to be one', await within(live, lab.page.getByText(/^Reading only\./).waitFor()))
+  await lab.go('#/tag/murmuration', '#murmuration')
+  check('a guest reads', await within(live, lab.shown('Seven neighbours are enough').waitFor()))
+  await ask(one, 'POST', '/v1/posts', { text: 'For guests too', reply_to: first })
+  await lab.go(`#/post/${first}`, 'Thread')
+  check('a guest reads threads', await within(live, lab.shown('For guests too').waitFor()))
+  const writes = await lab.page.locator('textarea, [data-act=reply], .follow, .write').count()
+  check('a guest is offered nothing to write with', writes === 0, writes)
+  await finish(lab)
+}
+
 /** away is the page while its node is not there, and afterwards. */
 export async function away(browser, nodes) {
   const lab = await Lab.at(browser, nodes[0])
@@ -160,7 +175,7 @@ export async function away(browser, nodes) {
   await order('stop', 0)
   check('a stopped node: offline', await within(20_000, lab.page.getByText(/^Offline\./).waitFor()))
   await lab.page.locator('main textarea').first().fill('Written while it was away #starling')
-  await order('start', 0)
+  Object.assign(lab.node, await order('start', 0)) // its token is another
   check('the node is back: sign in again', await within(45_000, lab.page.getByText('starling web').first().waitFor()))
   await lab.signIn()
   await lab.go('#/tag/starling', '#starling')
