@@ -26,6 +26,8 @@ type caller struct {
 	public  bool     // asks where strangers read
 	session *session // nil if it is by the token, or a stranger's
 	cookie  string   // of the session
+
+	watch func() (leave func(), ok bool) // takes a place among those who watch; nil for the owner
 }
 
 type callerKey struct{}
@@ -83,6 +85,7 @@ func (s *Server) admit(g *gate, w http.ResponseWriter, r *http.Request) (caller,
 	}
 	c := s.recognise(g, r)
 	if !c.owner {
+		c.watch = func() (func(), bool) { return g.strangers.watches.take(g.strangers.group(r)) }
 		if wait := g.strangers.spend(r); wait > 0 {
 			return c, tooMany(w, wait, "too many requests from this address")
 		}

@@ -93,7 +93,8 @@ func (h hosts) String() string {
 // ErrNotHost means that a name is none that could stand in a Host header.
 var ErrNotHost = errors.New("not a host: want a name or an address, perhaps with a port, such as node.example.org or 192.0.2.7:7827")
 
-var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,62}\.)*[A-Za-z0-9-]{0,62}[A-Za-z0-9]?$`)
+// hostName is what DNS has, and the underscores that compose files have.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*$`)
 
 // CheckHost tells whether a name can be one of ours.
 func CheckHost(name string) error {

@@ -94,6 +94,7 @@ func spend(b *rate.Limiter, n int) (wait time.Duration) {
 type strangers struct {
 	proxies []netip.Prefix // believed when they say for whom they ask
 	buckets *lru.Cache[netip.Prefix, *rate.Limiter]
+	watches *tally
 }
 
 func newStrangers(proxies []netip.Prefix) *strangers {
@@ -101,7 +102,7 @@ func newStrangers(proxies []netip.Prefix) *strangers {
 	if err != nil { // a size above 0 always is one
 		panic(err)
 	}
-	return &strangers{proxies: proxies, buckets: buckets}
+	return &strangers{proxies: proxies, buckets: buckets, watches: newTally(maxWatchesFrom, maxPublicWatches)}
 }
 
 // spend takes a request from the bucket of whoever sent it.
@@ -119,7 +120,11 @@ func (s *strangers) spend(r *http.Request) (wait time.Duration) {
 
 // group is who asks, as far as an address tells.
 func (s *strangers) group(r *http.Request) netip.Prefix {
-	a := s.address(r)
+	return groupOf(s.address(r))
+}
+
+func groupOf(a netip.Addr) netip.Prefix {
+	a = a.Unmap().WithZone("")
 	bits := a.BitLen()
 	if a.Is6() {
 		bits = groupIPv6
@@ -133,14 +138,14 @@ func (s *strangers) group(r *http.Request) netip.Prefix {
 // the caller may have written.
 func (s *strangers) address(r *http.Request) netip.Addr {
 	from, _ := netip.ParseAddrPort(r.RemoteAddr)
-	a := from.Addr().Unmap().WithZone("")
+	a := from.Addr().Unmap()
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && s.proxy(a); i-- {
 		next, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
 		if err != nil {
 			break
 		}
-		a = next.Unmap().WithZone("")
+		a = next.Unmap()
 	}
 	return a
 }

@@ -167,7 +167,7 @@ func (s *Server) serve(ctx, base context.Context, e entrance, cut func()) error 
 		ErrorLog:       slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(e.listener) }()
+	go func() { ended <- srv.Serve(bounded{e.listener, newTally(maxConnsFrom, maxConns)}) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serve at %s: %w", e.listener.Addr(), err)

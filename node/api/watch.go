@@ -100,6 +100,13 @@ func (s *Server) stream(stopping context.Context, w http.ResponseWriter, r *http
 		return err
 	}
 	defer leave()
+	if who.watch != nil {
+		leave, ok := who.watch()
+		if !ok {
+			return problem(CodeBusy, "%d watches are open from this address already", maxWatchesFrom)
+		}
+		defer leave()
+	}
 	o, err := s.hub.join(stopping, name, who.public, in.LastID, watch, &s.running)
 	if err != nil {
 		return err
