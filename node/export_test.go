@@ -2,6 +2,8 @@ package node
 
 import (
 	"context"
+	"strconv"
+	"testing"
 	"time"
 
 	ds "github.com/ipfs/go-datastore"
@@ -138,3 +140,36 @@ func (n *Node) GossipPenalty(p peer.ID) float64 { return n.standing(p) }
 func (n *Node) MembersOf(ctx context.Context, p records.Place) ([]peer.ID, error) {
 	return n.members(ctx, p)
 }
+
+// Promises are the keys of a node that publishes nothing.
+type Promises struct{ *promises }
+
+// NewPromises has none yet.
+func NewPromises(t *testing.T) Promises {
+	return Promises{}.on(t, ds.NewMapDatastore())
+}
+
+func (p Promises) on(t *testing.T, store ds.Batching) Promises {
+	t.Helper()
+	opened, err := openPromises(t.Context(), store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Promises{opened}
+}
+
+// Reopened is what a node finds that is started on the same store.
+func (p Promises) Reopened(t *testing.T) Promises { return p.on(t, p.store) }
+
+// Of tells whether a key was known.
+func (p Promises) Of(t *testing.T, key int, now time.Time) (known bool) {
+	t.Helper()
+	_, known, err := p.of(t.Context(), strconv.Itoa(key), [32]byte{}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return known
+}
+
+// Len is how many keys are remembered.
+func (p Promises) Len() int { return len(p.all) }

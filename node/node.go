@@ -52,6 +52,8 @@ type Node struct {
 	followed *followList
 	hearing  *hearing
 	metrics  *metrics // nil where nobody asks
+	tagBook  tagBook
+	promises *promises
 
 	stopping atomic.Bool // Run is about to end
 
@@ -93,6 +95,9 @@ func (n *Node) assemble() (err error) {
 		return err
 	}
 	if err = n.readFollowed(); err != nil {
+		return err
+	}
+	if n.promises, err = openPromises(context.Background(), n.store.Datastore()); err != nil {
 		return err
 	}
 	n.history = newHistory(n.store.Datastore(), n.door, c.Now, c.Log.With("part", "history"))

@@ -40,15 +40,20 @@ func majority(members int) int { return members/2 + 1 }
 
 // Publish composes a post, proves its work, signs it and publishes it.
 func (n *Node) Publish(ctx context.Context, d Draft) (Receipt, error) {
-	head, body, err := n.compose(ctx, d)
-	if err != nil {
-		return Receipt{}, err
-	}
 	var salt [8]byte
 	if _, err := rand.Read(salt[:]); err != nil {
 		return Receipt{}, fmt.Errorf("salt: %w", err)
 	}
-	draft, err := records.NewPost(records.MillisOf(n.now()), salt, head, body)
+	return n.publishAs(ctx, d, records.MillisOf(n.now()), salt)
+}
+
+// publishAs publishes the one post that a draft, a time and a salt make.
+func (n *Node) publishAs(ctx context.Context, d Draft, created records.Millis, salt [8]byte) (Receipt, error) {
+	head, body, err := n.compose(ctx, d)
+	if err != nil {
+		return Receipt{}, err
+	}
+	draft, err := records.NewPost(created, salt, head, body)
 	if err != nil {
 		return Receipt{}, fmt.Errorf("compose post: %w", err)
 	}

@@ -2,6 +2,7 @@ package records
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -134,6 +135,13 @@ func NewDoor(n Network, size int) *Door {
 
 // Network is the network whose records pass.
 func (d *Door) Network() Network { return d.network }
+
+// Remembered are the records that passed last, the latest first.
+func (d *Door) Remembered() []*Record {
+	out := d.known.Values()
+	slices.Reverse(out)
+	return out
+}
 
 // Open is [Open] in the door's network. The record may be one that others hold.
 func (d *Door) Open(b []byte, now time.Time) (*Record, error) {

@@ -17,9 +17,9 @@ type ProfileBody struct {
 
 // Limits of a profile.
 const (
-	maxProfileName  = 64
-	maxProfileAbout = 1024
-	maxProfileLinks = 8
+	MaxProfileName  = 64   // characters
+	MaxProfileAbout = 1024 // bytes
+	MaxProfileLinks = 8
 )
 
 // Encode is the register's value. It fails with [ErrMalformed] on what breaks a rule.
@@ -46,12 +46,12 @@ func ParseProfile(value []byte) (ProfileBody, error) {
 
 func (p ProfileBody) check() error {
 	switch {
-	case !plain(p.Name) || utf8.RuneCountInString(p.Name) > maxProfileName:
-		return fmt.Errorf("%w: name %.80q: at most %d characters, no control characters", ErrMalformed, p.Name, maxProfileName)
-	case !utf8.ValidString(p.About) || len(p.About) > maxProfileAbout:
-		return fmt.Errorf("%w: about of %d bytes, at most %d of UTF-8", ErrMalformed, len(p.About), maxProfileAbout)
-	case len(p.Links) > maxProfileLinks:
-		return fmt.Errorf("%w: %d links, at most %d", ErrMalformed, len(p.Links), maxProfileLinks)
+	case !plain(p.Name) || utf8.RuneCountInString(p.Name) > MaxProfileName:
+		return fmt.Errorf("%w: name %.80q: at most %d characters, no control characters", ErrMalformed, p.Name, MaxProfileName)
+	case !utf8.ValidString(p.About) || len(p.About) > MaxProfileAbout:
+		return fmt.Errorf("%w: about of %d bytes, at most %d of UTF-8", ErrMalformed, len(p.About), MaxProfileAbout)
+	case len(p.Links) > MaxProfileLinks:
+		return fmt.Errorf("%w: %d links, at most %d", ErrMalformed, len(p.Links), MaxProfileLinks)
 	}
 	for _, l := range p.Links {
 		if !ValidLink(l) {

@@ -16,7 +16,7 @@ type Tag string
 // Limits of a hashtag. Runes bound what a reader sees, bytes what a hostile
 // input can make normalisation work on.
 const (
-	maxTagRunes = 64
+	MaxTagRunes = 64
 	maxTagInput = 1024
 )
 
@@ -102,7 +102,7 @@ func validTag(s string) bool {
 		}
 		n++
 	}
-	return n >= 1 && n <= maxTagRunes
+	return n >= 1 && n <= MaxTagRunes
 }
 
 // normal tells whether t is already what NormalizeTag would make of it.
@@ -121,5 +121,5 @@ func asciiTag(s string) bool {
 			return false
 		}
 	}
-	return len(s) >= 1 && len(s) <= maxTagRunes
+	return len(s) >= 1 && len(s) <= MaxTagRunes
 }
