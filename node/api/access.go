@@ -17,8 +17,10 @@ func (a access) String() string { return [...]string{"owner", "readers", "everyb
 // What it tells strangers is what anybody could read from the network, and nothing
 // of whom the owner follows, is connected to or keeps records for.
 var callers = map[string]access{
-	"GET /healthz": open,
-	"GET /readyz":  open,
+	"GET /healthz":      open,
+	"GET /readyz":       open,
+	"GET /openapi.json": open,
+	"GET /openapi.yaml": open,
 
 	"GET /v1/session":       open,
 	"POST /v1/session":      open,
@@ -30,10 +32,16 @@ var callers = map[string]access{
 	"PUT /v1/posts/{id}":    ownerOnly,
 	"DELETE /v1/posts/{id}": ownerOnly,
 
-	"GET /v1/timeline":   reader,
-	"GET /v1/watch":      reader,
-	"GET /v1/home":       ownerOnly,
-	"GET /v1/home/watch": ownerOnly,
+	"GET /v1/timeline":        reader,
+	"GET /v1/watch":           reader,
+	"GET /v1/tags":            ownerOnly,
+	"GET /v1/profiles/{user}": reader,
+	"PUT /v1/profiles/{user}": ownerOnly,
+	"GET /v1/limits":          reader,
+	"GET /feeds/tag/{file}":   reader,
+	"GET /feeds/user/{file}":  reader,
+	"GET /v1/home":            ownerOnly,
+	"GET /v1/home/watch":      ownerOnly,
 
 	"GET /v1/following":             ownerOnly,
 	"PUT /v1/following/{source}":    ownerOnly,

@@ -48,6 +48,7 @@ type fake struct {
 	drafts   []node.Draft
 	ranges   []node.Range
 	followed []node.Followed
+	keys     map[string]kept
 	watcher  chan node.Event // what Watch yields
 	watched  chan struct{}   // closed when a Watch ended
 	watches  int             // begun
@@ -62,7 +63,7 @@ func newFake(t *testing.T) *fake {
 	}
 	return &fake{
 		registrar: registrar{network: network, versions: map[records.RegisterID][]*records.Record{}},
-		network:   network, watcher: make(chan node.Event), watched: make(chan struct{}),
+		network:   network, keys: map[string]kept{}, watcher: make(chan node.Event), watched: make(chan struct{}),
 	}
 }
 

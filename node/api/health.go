@@ -24,15 +24,15 @@ type Inspected interface {
 // Readiness is whether a node can do its work, and if not why. It comes with status
 // 200 or 503.
 type Readiness struct {
-	Ready   bool      `json:"ready"`
-	Reasons []Ailment `json:"reasons"`
-	Version string    `json:"version"`
+	Ready   bool      `json:"ready" doc:"Whether it can."`
+	Reasons []Ailment `json:"reasons" doc:"Why not; empty if it can."`
+	Version string    `json:"version" doc:"Of the software." example:"0.1.0"`
 }
 
 // Ailment is a reason why a node is not ready.
 type Ailment struct {
-	Code   string `json:"code"` // starting, draining, store_full, store_read_only or store_harmed
-	Detail string `json:"detail"`
+	Code   string `json:"code" doc:"starting, draining, store_full, store_read_only or store_harmed." example:"starting"`
+	Detail string `json:"detail" doc:"The same for people."`
 }
 
 // readiness is a Readiness with its status.

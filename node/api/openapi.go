@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"maps"
 	"reflect"
 	"slices"
@@ -79,7 +80,7 @@ func newOperations(s *Server, t *router) *operations {
 		},
 		Servers: []*huma.Server{{URL: "http://" + DefaultAddr, Description: "The owner's listener, unless configured otherwise"}},
 		Components: &huma.Components{
-			Schemas: schemas, Examples: exampleProblems(),
+			Schemas: schemas, Examples: exampleProblems(), Responses: map[string]*huma.Response{},
 			SecuritySchemes: map[string]*huma.SecurityScheme{
 				"token": {Type: "http", Scheme: "bearer", Description: "The token in api.json of the node's data directory."},
 			},
@@ -148,16 +149,19 @@ func (a *operations) refusals(o operation, hasBody bool) map[string]*huma.Respon
 	}
 	out := map[string]*huma.Response{}
 	for status, codes := range byStatus {
-		var lines []string
+		var lines, names []string
 		examples := map[string]*huma.Example{}
 		for _, c := range codes {
+			names = append(names, string(c))
 			lines = append(lines, fmt.Sprintf("`%s`: %s", c, lower(kinds[c].title)))
 			examples[string(c)] = &huma.Example{Ref: "#/components/examples/" + string(c)}
 		}
-		out[strconv.Itoa(status)] = &huma.Response{
+		name := strconv.Itoa(status) + "." + strings.Join(names, ".") // many operations have the same ones
+		a.OpenAPI().Components.Responses[name] = &huma.Response{
 			Description: strings.Join(lines, "; ") + ".",
 			Content:     map[string]*huma.MediaType{problemType: {Schema: schema, Examples: examples}},
 		}
+		out[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + name}
 	}
 	return out
 }
@@ -169,13 +173,37 @@ func lower(title string) string { return strings.ToLower(title[:1]) + title[1:] 
 func (a *operations) finish() {
 	for _, s := range a.OpenAPI().Components.Schemas.Map() {
 		for _, p := range s.Properties {
-			if p.Type == huma.TypeArray {
-				p.Nullable = false
-			}
+			neverNull(p)
+		}
+	}
+	for op := range a.all() {
+		for _, p := range op.Parameters {
+			neverNull(p.Schema)
 		}
 	}
 	codes := a.OpenAPI().Components.Schemas.Map()["Problem"].Properties["code"]
 	for _, c := range slices.Sorted(maps.Keys(kinds)) {
 		codes.Enum = append(codes.Enum, string(c))
+	}
+}
+
+func neverNull(s *huma.Schema) {
+	if s.Type == huma.TypeArray {
+		s.Nullable = false
+	}
+}
+
+// all are the operations, by path and method.
+func (a *operations) all() iter.Seq[*huma.Operation] {
+	return func(yield func(*huma.Operation) bool) {
+		paths := a.OpenAPI().Paths
+		for _, path := range slices.Sorted(maps.Keys(paths)) {
+			p := paths[path]
+			for _, op := range []*huma.Operation{p.Get, p.Post, p.Put, p.Delete} {
+				if op != nil && !yield(op) {
+					return
+				}
+			}
+		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/starling-social/starling/records"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write the tables of docs/metrics.md anew, instead of comparing with them")
+var rewrite = flag.Bool("rewrite", false, "write what the documents have of the code anew, instead of comparing")
 
 // family is a metric as it is exposed.
 type family struct {

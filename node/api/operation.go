@@ -22,7 +22,7 @@ type operation struct {
 	codes   []Code // problems besides those that any request may meet
 	answer  answer // one that its handler writes; zero for what its type says
 	takes   string // media type of a body that its handler reads; empty for none
-	ready   bool   // answered from what is at hand: it neither needs a slot nor has a time limit
+	ready   bool   // answered from what is at hand, or in its own time: it neither needs a slot nor has a time limit
 }
 
 // answer is one that its handler writes by itself.
@@ -52,9 +52,6 @@ type operations struct {
 // told as problems.
 func add[I, O any](a *operations, o operation, do func(context.Context, *I) (*O, error)) {
 	op := a.describe(o, reflect.TypeFor[I]())
-	if !o.ready {
-		op.Middlewares = append(op.Middlewares, a.server.begin) // once it is known to make sense
-	}
 	huma.Register(a, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := do(ctx, in)
 		if err != nil {
@@ -64,14 +61,13 @@ func add[I, O any](a *operations, o operation, do func(context.Context, *I) (*O,
 	})
 }
 
-// stream makes a route whose handler writes the answer by itself, in its own time
-// and with limits of its own.
+// stream makes a route whose handler writes the answer by itself.
 func stream[I any](a *operations, o operation, do func(http.ResponseWriter, *http.Request, *I) error) {
 	op := a.describe(o, reflect.TypeFor[I]())
 	huma.Register(a, op, func(_ context.Context, in *I) (*huma.StreamResponse, error) {
 		return &huma.StreamResponse{Body: func(ctx huma.Context) {
 			r, w := humago.Unwrap(ctx)
-			if err := do(w, r, in); err != nil {
+			if err := do(w, r.WithContext(ctx.Context()), in); err != nil {
 				writeProblem(w, problemOf(err))
 			}
 		}}, nil
@@ -89,6 +85,9 @@ func (a *operations) describe(o operation, in reflect.Type) huma.Operation {
 		DefaultStatus: o.status, Responses: a.refusals(o, hasBody),
 		Middlewares:        huma.Middlewares{a.strict(in)},
 		SkipValidateParams: true, SkipValidateBody: true, MaxBodyBytes: -1, BodyReadTimeout: -1,
+	}
+	if !o.ready {
+		op.Middlewares = append(op.Middlewares, a.server.begin) // once it is known to make sense
 	}
 	switch who := callers[o.route]; who {
 	case open:

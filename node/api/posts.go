@@ -18,8 +18,10 @@ func (s *Server) postOperations(a *operations) {
 		route: "POST /v1/posts", id: "publishPost", group: groupPosts, status: 201,
 		summary: "Publish a post",
 		text: "Hashtags, mentions and links in the text count by themselves; `tags` and `mentions` are for those that do not stand in it. " +
-			"The answer comes when a majority of the nodes responsible for each place of the post has it on disk and others show it.",
-		codes: []Code{CodeNotFound, CodeTooLarge, CodeNoQuorum, CodeIncomplete},
+			"The answer comes when a majority of the nodes responsible for each place of the post has it on disk and others show it.\n\n" +
+			"With an `Idempotency-Key`, repeating the request is safe: the same key and body are the same post, also when the node was started " +
+			"anew between. What was stored is answered as the first time; what was not is tried again. The same key with another body is `key_reused`.",
+		codes: []Code{CodeNotFound, CodeKeyReused, CodeNoQuorum, CodeIncomplete},
 	}, s.publish)
 	add(a, operation{
 		route: "GET /v1/posts/{id}", id: "getPost", group: groupPosts,
@@ -44,19 +46,34 @@ func (s *Server) postOperations(a *operations) {
 // published is the answer to a new post.
 type published struct {
 	Location string `header:"Location" doc:"The path of the post."`
+	Replayed string `header:"Idempotency-Replayed" doc:"true if the key was known: there is no second post."`
 	Body     Receipt
 }
 
-func (s *Server) publish(ctx context.Context, in *struct{ Body Draft }) (*published, error) {
+func (s *Server) publish(ctx context.Context, in *struct {
+	Key  string `header:"Idempotency-Key" minLength:"1" maxLength:"255" doc:"Whatever tells this post from all others of the owner's programs, such as a UUID. It is remembered for a day." example:"8e03978e-40d5-43e8-bc93-6894a57f9324"`
+	Body Draft
+},
+) (*published, error) {
 	draft, err := s.draft(in.Body)
 	if err != nil {
 		return nil, err
 	}
-	receipt, err := received(s.Node.Publish(ctx, draft))
+	var r node.Receipt
+	replayed := ""
+	if in.Key == "" {
+		r, err = s.Node.Publish(ctx, draft)
+	} else {
+		var repeated bool
+		if r, repeated, err = s.Node.PublishOnce(ctx, in.Key, draft); repeated {
+			replayed = "true"
+		}
+	}
+	receipt, err := received(r, err)
 	if err != nil {
 		return nil, err
 	}
-	return &published{"/v1/posts/" + receipt.Body.ID, receipt.Body}, nil
+	return &published{"/v1/posts/" + receipt.Body.ID, replayed, receipt.Body}, nil
 }
 
 // draft reads the names in a draft.

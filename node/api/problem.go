@@ -74,6 +74,7 @@ var codes = []struct {
 	code Code
 }{
 	{node.ErrNoQuorum, CodeNoQuorum},
+	{node.ErrKeyReused, CodeKeyReused},
 	{node.ErrNotFound, CodeNotFound},
 	{node.ErrNoRegister, CodeNotFound},
 	{node.ErrNoAnswer, CodeIncomplete},

@@ -17,9 +17,15 @@ import (
 	"github.com/starling-social/starling/records"
 )
 
-// Writer publishes as the node's person.
-type Writer interface {
+// Publisher publishes as the node's person.
+type Publisher interface {
 	Publish(ctx context.Context, d node.Draft) (node.Receipt, error)
+	PublishOnce(ctx context.Context, key string, d node.Draft) (r node.Receipt, repeated bool, err error)
+}
+
+// Writer publishes, and changes what was published.
+type Writer interface {
+	Publisher
 	Edit(ctx context.Context, post records.Ref, text string) (node.Receipt, error)
 	Delete(ctx context.Context, post records.Ref) (node.Receipt, error)
 }
@@ -49,6 +55,7 @@ type Owner interface {
 type Timelines interface {
 	Reader
 	Home
+	Guide
 }
 
 // Node is what the server needs of a node.
@@ -66,6 +73,8 @@ const (
 	maxDepth    = 8        // of a request's JSON; ours has two levels
 	maxRequests = 256      // answered at once, watches aside; more wait in the callers
 	maxWatches  = 1024     // open at once: each is a goroutine and some subscriptions of the node
+
+	maxSources = 64 // of one watch
 
 	maxPublicRequests = 64   // of strangers, answered at once
 	maxPublicWatches  = 2048 // of strangers, open at once: each is a goroutine and a connection
@@ -187,16 +196,6 @@ func (s *Server) serve(ctx, base context.Context, e entrance, cut func()) error 
 // routes is everything that the server answers to. What is long ends with stopping.
 func (s *Server) routes(stopping context.Context) *router {
 	t := newRouter()
-	a := newOperations(s, t)
-	s.postOperations(a)
-	s.timelineOperations(a)
-	s.watchOperations(stopping, a)
-	s.followingOperations(a)
-	s.nameOperations(a)
-	s.registerOperations(a)
-	s.sessionOperations(a)
-	s.statusOperations(a)
-	s.storeOperations(stopping, a)
-	a.finish()
+	newOperations(s, t).described(stopping)
 	return t
 }

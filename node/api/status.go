@@ -1,6 +1,10 @@
 package api
 
-import "context"
+import (
+	"context"
+
+	"github.com/danielgtaylor/huma/v2"
+)
 
 func (s *Server) statusOperations(a *operations) {
 	add(a, operation{
@@ -13,6 +17,8 @@ func (s *Server) statusOperations(a *operations) {
 		summary: "Whether the node can do its work",
 		text:    "Status 200 if it can, else 503 and why not. A node that is idle, alone or full up to its quota can.",
 	}, s.ready)
+	answers := a.OpenAPI().Paths["/readyz"].Get.Responses
+	answers["503"] = &huma.Response{Description: "It cannot, and why not.", Content: answers["200"].Content}
 	add(a, operation{
 		route: "GET /v1/status", id: "getStatus", group: groupNode, ready: true,
 		summary: "How the node is",
@@ -26,7 +32,7 @@ func (s *Server) statusOperations(a *operations) {
 
 // Health is a sign of life.
 type Health struct {
-	Status string `json:"status" enum:"ok"`
+	Status string `json:"status" enum:"ok" doc:"Always ok: else there is no answer."`
 }
 
 func (s *Server) health(context.Context, *nothing) (*body[Health], error) {

@@ -56,16 +56,16 @@ func (s Selection) query() url.Values { return url.Values{"user": s.Users, "tag"
 
 // Imported is what became of the records of an archive.
 type Imported struct {
-	New     int64     `json:"new"`     // were not there, or only in older versions
-	Had     int64     `json:"had"`     // were there, or newer versions of them
-	Refused int64     `json:"refused"` // did not pass
-	Reasons []Refusal `json:"reasons"` // of the first refusals
+	New     int64     `json:"new" doc:"Records that were not there, or only in older versions."`
+	Had     int64     `json:"had" doc:"Records that were there, or newer versions of them."`
+	Refused int64     `json:"refused" doc:"Records that did not pass."`
+	Reasons []Refusal `json:"reasons" doc:"Why, of the first of those."`
 }
 
 // Refusal is why a record of an archive was refused.
 type Refusal struct {
-	Record int64  `json:"record"` // how manieth, from 1
-	Reason string `json:"reason"`
+	Record int64  `json:"record" doc:"Which record of the archive, counted from 1."`
+	Reason string `json:"reason" doc:"What was wrong with it."`
 }
 
 // ImportedOf is how the API tells of an import.
@@ -79,24 +79,24 @@ func ImportedOf(i node.Imported) Imported {
 
 // Use is what the store keeps for one reason.
 type Use struct {
-	Records int64 `json:"records"`
-	Bytes   int64 `json:"bytes"`
+	Records int64 `json:"records" doc:"Records."`
+	Bytes   int64 `json:"bytes" doc:"Bytes."`
 }
 
 // StoreStats is what the store holds.
 type StoreStats struct {
-	NetworkID string `json:"network_id"`
-	Records   int64  `json:"records"`
-	Places    int64  `json:"places"`
-	Entries   int64  `json:"entries"`   // records at places, over all places
-	Displaced int64  `json:"displaced"` // of them, on their way down
-	Damaged   int64  `json:"damaged"`   // records put aside, to be fetched again
-	Bytes     int64  `json:"bytes"`     // of keys and values
-	Files     int64  `json:"files"`     // bytes that the files take; 0 in memory
-	Own       Use    `json:"own"`
-	Held      Use    `json:"held"`
-	Followed  Use    `json:"followed"`
-	Cached    Use    `json:"cached"`
+	NetworkID string `json:"network_id" doc:"Of which network." example:"main.1f3a5b7c"`
+	Records   int64  `json:"records" doc:"Records kept."`
+	Places    int64  `json:"places" doc:"Places that have any."`
+	Entries   int64  `json:"entries" doc:"Records at places, over all places."`
+	Displaced int64  `json:"displaced" doc:"Entries on their way down."`
+	Damaged   int64  `json:"damaged" doc:"Records put aside, to be fetched again."`
+	Bytes     int64  `json:"bytes" doc:"Bytes of keys and values."`
+	Files     int64  `json:"files" doc:"Bytes that the files take; 0 in memory."`
+	Own       Use    `json:"own" doc:"What the owner signed."`
+	Held      Use    `json:"held" doc:"What the node is responsible for."`
+	Followed  Use    `json:"followed" doc:"Copies of what is followed."`
+	Cached    Use    `json:"cached" doc:"Copies of hot places."`
 }
 
 // StoreStatsOf is how the API tells of a store.
@@ -114,7 +114,7 @@ func (s *Server) storeOperations(stopping context.Context, a *operations) {
 		text:    "Records and bytes, and for whom they are kept.",
 	}, s.storeStats)
 	stream(a, operation{
-		route: "GET /v1/store/archive", id: "exportArchive", group: groupStore,
+		route: "GET /v1/store/archive", id: "exportArchive", group: groupStore, ready: true,
 		summary: "Save what the node keeps",
 		text:    "All records, or those of one of the users or with one of the tags. An archive that broke off has no trailer, and is not taken for whole.",
 		codes:   []Code{CodeBusy},
@@ -123,7 +123,7 @@ func (s *Server) storeOperations(stopping context.Context, a *operations) {
 		return s.archive(stopping, w, r, func(ctx context.Context) error { return s.export(ctx, w, *in) })
 	})
 	stream(a, operation{
-		route: "POST /v1/store/archive", id: "importArchive", group: groupStore,
+		route: "POST /v1/store/archive", id: "importArchive", group: groupStore, ready: true,
 		summary: "Bring back what was saved",
 		text:    "Merges an archive, of any size and as it comes. What was merged before something went wrong is told with the problem, in `imported`.",
 		codes:   []Code{CodeBusy, CodeNotArchive, CodeOtherNetwork, CodeDamaged, CodeFull},

@@ -35,12 +35,12 @@ func (s *Server) watchOperations(stopping context.Context, a *operations) {
 			"`end` when as many posts have come as were asked for. Each has an id: who comes back with the last one goes on there. Comments are signs of life.",
 	}
 	stream(a, operation{
-		route: "GET /v1/watch", id: "watchTimelines", group: groupLive, answer: live, codes: []Code{CodeBusy, CodeStopping},
+		route: "GET /v1/watch", id: "watchTimelines", group: groupLive, ready: true, answer: live, codes: []Code{CodeBusy, CodeStopping},
 		summary: "Hear timelines as they grow",
 		text:    "The newest posts of some timelines, then those that arrive, edits and deletions too.",
 	}, func(w http.ResponseWriter, r *http.Request, in *watched) error { return s.watch(stopping, w, r, in) })
 	stream(a, operation{
-		route: "GET /v1/home/watch", id: "watchHome", group: groupLive, answer: live, codes: []Code{CodeBusy, CodeStopping},
+		route: "GET /v1/home/watch", id: "watchHome", group: groupLive, ready: true, answer: live, codes: []Code{CodeBusy, CodeStopping},
 		summary: "Hear all that is followed",
 		text:    "And what will be while the watch lasts.",
 	}, func(w http.ResponseWriter, r *http.Request, in *WatchEnd) error {
