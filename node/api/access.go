@@ -19,6 +19,8 @@ func (a access) String() string { return [...]string{"owner", "readers", "everyb
 var callers = map[string]access{
 	"GET /healthz":      open,
 	"GET /readyz":       open,
+	"GET /docs":         open,
+	"GET /docs.css":     open,
 	"GET /openapi.json": open,
 	"GET /openapi.yaml": open,
 

@@ -43,6 +43,7 @@ func (a *operations) described(stopping context.Context) *huma.OpenAPI {
 	s.feedOperations(a)
 	s.storeOperations(stopping, a)
 	a.documentOperations()
+	a.docsOperations()
 	a.finish()
 	return a.OpenAPI()
 }
