@@ -183,9 +183,8 @@ func curl(op *huma.Operation) string {
 		}
 	}
 	if op.RequestBody != nil {
-		for kind := range op.RequestBody.Content {
-			out += " -H 'Content-Type: " + kind + "' -d @body"
-		}
+		kind := slices.Collect(maps.Keys(op.RequestBody.Content))[0] // each has one
+		out += " -H 'Content-Type: " + kind + "' --data-binary @body"
 	}
 	return out + " 'http://" + DefaultAddr + url + "'"
 }
