@@ -35,6 +35,7 @@ type reading struct {
 	heard     func(records.Bucket) // told of what each shows, as it comes; nil for nobody
 
 	underway, fullUnderway int
+	vacant                 int  // questions that nobody was asked yet in place of one who is no member
 	total, answered        int  // of members: who were asked, and who answered or will not
 	anybody                bool // whoever answers is enough, not only most of them
 	done                   bool // had enough when it was last looked at
@@ -108,6 +109,11 @@ func (r *reading) late() []question {
 }
 
 func (r *reading) follow(late bool) (out []question) {
+	for ; r.vacant > 0; r.vacant-- {
+		if i := slices.IndexFunc(r.members, func(m peer.ID) bool { return !r.asked[m] }); i >= 0 {
+			out = append(out, r.question(r.members[i], false))
+		}
+	}
 	switch {
 	case len(r.full) == 0 && (r.fullUnderway == 0 || late), r.underway == 0 && r.told() == 0:
 		if m, ok := r.spare(); ok {
@@ -195,9 +201,11 @@ func (r *reading) take(q question, b *records.Bucket) {
 	}
 }
 
-// without takes out somebody who says that he is no member.
+// without takes out somebody who says that he is no member. Another is to be asked in
+// his place: those who were made for a place say that they are.
 func (r *reading) without(p peer.ID) {
 	r.members = slices.DeleteFunc(r.members, func(m peer.ID) bool { return m == p })
+	r.vacant++
 }
 
 // enough tells whether waiting longer is unlikely to show more: somebody gave

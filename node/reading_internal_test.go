@@ -268,3 +268,35 @@ func TestReading_everybody(t *testing.T) {
 		t.Error("all answers are not enough")
 	}
 }
+
+// In place of each who says that he is no member another is asked, as long as there are
+// others: those who were made for a place never say so, and would be among few in the end.
+func TestReading_noMembersAreReplaced(t *testing.T) {
+	t.Parallel()
+	// One more than 16, because neither of those who were asked for records gave any.
+	for _, c := range []struct{ members, without, want int }{{40, 10, 17}, {20, 10, 10}, {16, 3, 13}} {
+		var members []peer.ID
+		for i := range c.members {
+			members = append(members, peer.ID(fmt.Sprint("member ", i)))
+		}
+		r := newReading(records.Query{}, members, nil)
+		open := r.first()
+		for range c.without {
+			q := open[0]
+			open = open[1:]
+			r.without(q.member)
+			r.take(q, nil)
+			open = append(open, r.more()...)
+		}
+		asked := 0
+		for _, m := range r.members {
+			if r.asked[m] {
+				asked++
+			}
+		}
+		if asked != c.want || len(open) != r.underway {
+			t.Errorf("%d members, of which %d are none: %d of the others are asked, want %d; %d questions open, %d counted",
+				c.members, c.without, asked, c.want, len(open), r.underway)
+		}
+	}
+}

@@ -65,7 +65,8 @@ func (d *DHT) members(ctx context.Context, w *wire, c records.Coordinate) (Neigh
 		}
 		covered := bits == s.region.bits || bits > s.region.bits && s.complete
 		if covered || turn == maxSurveyTurns {
-			return d.neighbourhood(s.with(thin), c, max(bits, s.region.bits)), nil
+			all := s.with(thin)
+			return d.neighbourhood(all, c, d.deepened(all, c, max(bits, s.region.bits))), nil
 		}
 	}
 }
@@ -119,6 +120,20 @@ func (d *DHT) agreedBits(ctx context.Context, s *survey, c records.Coordinate) i
 	return Agreed(told, s.region.bits, d.k, func(bits int) int { return s.count(regionOf(c, bits)) })
 }
 
+// deepened is the prefix of c's neighbourhood, given what was agreed on and who was found.
+func (d *DHT) deepened(members []member, c records.Coordinate, agreed int) int {
+	var shared Census
+	for _, m := range members {
+		shared[min(c.SharedBits(m.at), maxPrefix)]++
+	}
+	return Deepened(agreed, d.k, d.Size(), func(bits int) (near int) {
+		for _, n := range shared[bits+1:] {
+			near += n
+		}
+		return near
+	}, func(bits int) int { return shared[bits] })
+}
+
 // neighbourhood picks those of c's region of the given bits from members.
 func (d *DHT) neighbourhood(members []member, c records.Coordinate, bits int) Neighbourhood {
 	r := regionOf(c, bits)
@@ -132,12 +147,25 @@ func (d *DHT) neighbourhood(members []member, c records.Coordinate, bits int) Ne
 		return cmp.Or(cmp.Compare(a.distance, b.distance), nearer(c, a.at, b.at))
 	})
 	d.watch(c, ranked)
-	ranked = preferred(ranked, 4*d.k, d.crowding)
+	ranked = d.atMost(ranked, regionOf(c, sizePrefix(d.k, d.Size())), 4*d.k)
 	n := Neighbourhood{Bits: bits, Peers: make([]peer.ID, len(ranked))}
 	for i, m := range ranked {
 		n.Peers[i] = m.id
 	}
 	return n
+}
+
+// atMost keeps so many of ranked: all of the core first, if that is not too large alone.
+// Those hold the place, whichever prefix is right; the others do if a shorter one is.
+func (d *DHT) atMost(ranked []rankedMember, core region, limit int) []rankedMember {
+	inner := 0
+	for inner < len(ranked) && core.holds(ranked[inner].at) {
+		inner++ // they are the nearest
+	}
+	if len(ranked) <= limit || inner > limit {
+		return preferred(ranked, limit, d.crowding)
+	}
+	return append(ranked[:inner:inner], preferred(ranked[inner:], limit-inner, d.crowding)...)
 }
 
 // watch raises the alarm when the members nearest to c look planted.

@@ -83,3 +83,16 @@ func Agreed(told [3]int, least, k int, count func(bits int) int) int {
 	}
 	return agreed
 }
+
+// Deepened is the prefix of a place's neighbourhood where the agreed one is shorter than
+// the network's size asks for, unless there is a reason for that: an honest node keeps a
+// short prefix because one of the halves of its region is thin. near and far count those
+// known who share more than so many bits with the place, and exactly so many. Without
+// this, three ids made for a place send its readers and writers to nodes all over the
+// ring, of which few hold it.
+func Deepened(agreed, k int, size float64, near, far func(bits int) int) int {
+	for most := sizePrefix(k, size/toldLess); agreed < most && near(agreed) >= k && far(agreed) >= k; {
+		agreed++
+	}
+	return agreed
+}
