@@ -71,7 +71,7 @@ var law = star.Law{
 			Why:  "the store keeps; who asks and who carries is not its business",
 		},
 		{
-			What:   []string{"github.com/spf13/...", "github.com/schollz/...", "golang.org/x/term"},
+			What:   []string{"github.com/spf13/...", "github.com/schollz/...", "github.com/charmbracelet/...", "golang.org/x/term"},
 			In:     []string{"..."},
 			Except: []string{"cmd/...", "scripts/..."},
 			Why:    "flags and terminals belong to the command line; below it there are only values",

@@ -30,7 +30,7 @@ func TestJSON_everyCommand(t *testing.T) {
 		"history": {"me", "a"}, "consent": {"me", "a", "x"}, "name claim": {"ada"}, "name find": {"ada"}, "name unclaim": {"ada"},
 		"export": {archive}, "import": {archive}, "config init": {filepath.Join(t.TempDir(), "c.toml")}, "config show": {"--effective"}, "config validate": nil,
 		"testnet": {"--nodes", "2", "--neighbourhood", "2", "--limit", "2"}, "man": {filepath.Join(t.TempDir(), "man")}, "completion": {"bash"},
-		"delete": {id}, "doctor": nil, "web": {"--print"},
+		"delete": {id}, "doctor": nil, "top": nil, "web": {"--print"},
 		"run": nil, // started above: what it prints is read by every test
 	}
 	var printed []string

@@ -99,7 +99,7 @@ share of everybody's posts and serves its owner.
 		newExport(a), newImport(a), newDB(a),
 		newPeers(a), newStatus(a), newHealthcheck(a), newWeb(a), newConfig(a), newVersion(a), newTestnet(a),
 		newMan(a), newCompletion(a),
-		newDoctor(a),
+		newDoctor(a), newTop(a),
 	)
 	root.AddCommand(newTopics()...)
 	shape(root)

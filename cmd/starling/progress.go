@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
 )
 
 const barPace = 100 * time.Millisecond // between drawings
@@ -21,10 +22,21 @@ func newBar(name string, total int64, more ...progressbar.Option) *progressbar.P
 	return progressbar.NewOptions64(total, append([]progressbar.Option{
 		progressbar.OptionSetWriter(os.Stderr),
 		progressbar.OptionSetDescription(fmt.Sprintf("%-15s", name)),
-		progressbar.OptionSetWidth(30),
+		progressbar.OptionSetWidth(barWidth(os.Stderr, len(more))),
 		progressbar.OptionThrottle(barPace),
 		progressbar.OptionOnCompletion(func() { fmt.Fprintln(os.Stderr) }),
 	}, more...)...)
+}
+
+// barWidth is how much of a line a bar may take beside its name and numbers: one that
+// is broken in two is drawn anew below itself each time.
+func barWidth(f *os.File, numbers int) int {
+	const most, name, percent, each = 30, 15, 12, 14
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || columns <= 0 {
+		return most
+	}
+	return max(1, min(most, columns-name-percent-numbers*each))
 }
 
 // bars shows one phase after another. It is safe for concurrent use.
@@ -79,17 +91,30 @@ func (p *puzzle) tried(tries, expected uint64) {
 	if expected <= 1 || tries == 0 {
 		return // test networks have no puzzle
 	}
-	if p.bar == nil {
-		p.began, p.bar = time.Now(), newBar("make node key", searches, progressbar.OptionSetPredictTime(false))
+	if p.began.IsZero() {
+		p.began = time.Now()
+	}
+	took := time.Since(p.began)
+	if p.bar == nil && took > paceKnown {
+		p.explain(time.Duration(float64(took) * float64(expected) / float64(tries)))
 	}
 	if p.bar == nil {
 		return
 	}
 	share := 1 - math.Exp(-float64(tries)/float64(expected))
-	average := time.Duration(float64(time.Since(p.began)) * float64(expected) / float64(tries))
-	p.bar.Describe(fmt.Sprintf("make node key, once: luck, half of all take %s, one in twenty more than %s",
-		within(0.5, average), within(0.95, average)))
 	_ = p.bar.Set(min(int(share*searches), searches-1)) // a bar that cannot be drawn is no reason to stop
+}
+
+// paceKnown is when it is known how quick this machine is.
+const paceKnown = time.Second
+
+// explain says once what is done and how long it may take.
+func (p *puzzle) explain(average time.Duration) {
+	if p.bar = newBar("make node key", searches, progressbar.OptionSetPredictTime(false), progressbar.OptionSetWidth(barWidth(os.Stderr, 0))); p.bar == nil {
+		return
+	}
+	fmt.Fprintf(os.Stderr, "Looking for a node key, once. It is luck: on this machine half of all searches\nend within %s, one in twenty takes more than %s.\n",
+		within(0.5, average), within(0.95, average))
 }
 
 // within is how long a search takes at most in the given share of all cases: the tries
@@ -98,8 +123,5 @@ func within(share float64, average time.Duration) time.Duration {
 	return time.Duration(-math.Log(1-share) * float64(average)).Round(time.Second)
 }
 
-func (p *puzzle) found() {
-	if p.bar != nil {
-		_ = p.bar.Finish() // as above
-	}
-}
+// end ends the bar: full if the key was found, else as it is.
+func (p *puzzle) end(err error) { finish(p.bar, err) }

@@ -149,7 +149,10 @@ func open(ctx context.Context, dir string, network records.Network, set *configu
 	}
 	bar := &puzzle{}
 	keys, err := node.LoadKeys(ctx, dir, network, bar.tried)
-	bar.found()
+	bar.end(err)
+	if err != nil && ctx.Err() != nil {
+		return nil, errors.New("interrupted before there was a node key; the next start looks for one again")
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -100,8 +100,12 @@ func quota(s api.Status) string {
 }
 
 func size(bytes int64) string {
-	if bytes < 1<<20 {
+	switch {
+	case bytes < 1<<20:
 		return fmt.Sprintf("%.1f KiB", float64(bytes)/(1<<10))
+	case bytes < 1<<30:
+		return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20))
+	default:
+		return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30))
 	}
-	return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20))
 }
