@@ -124,9 +124,15 @@ func (t *Troupe) Enter(ctx context.Context, first int, keys []crypto.PrivKey, kn
 		t.puppets = append(t.puppets, p)
 		t.mu.Unlock()
 	}
+	return t.Meet(ctx, known...)
+}
+
+// Meet has all puppets dial some nodes, at once.
+func (t *Troupe) Meet(ctx context.Context, known ...peer.AddrInfo) error {
+	puppets := t.all()
 	var meetings sync.WaitGroup
-	failed := make(chan error, len(keys)*len(known))
-	for _, p := range t.all() {
+	failed := make(chan error, len(puppets)*len(known))
+	for _, p := range puppets {
 		for _, node := range known {
 			meetings.Go(func() {
 				if err := p.host.Connect(ctx, node); err != nil {

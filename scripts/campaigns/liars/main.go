@@ -15,7 +15,13 @@ import (
 	"github.com/starling-social/starling/scripts/internal/siege"
 )
 
-func main() { campaign.Main("liars", run) }
+func main() {
+	siege.Spacious()
+	var asked siege.Size
+	campaign.Main("liars", func(ctx context.Context, c *campaign.Campaign) error {
+		return run(ctx, c, asked.Or(siege.Size{Nodes: c.Size(100, 30), Neighbourhood: c.Size(20, 6), Keys: c.Size(200, 20), Rounds: c.Size(5, 1)}))
+	}, asked.Flags)
+}
 
 // A share is how many of all nodes lie, in percent, and how much of what is put has to
 // be read.
@@ -29,50 +35,63 @@ var shares = []share{{20, 0.995}, {40, 0.99}, {60, 0.90}}
 // known is how many honest nodes a liar makes itself known to.
 const known = 20
 
+func (sh share) String() string { return fmt.Sprintf("%d%%", sh.percent) }
+
 // run puts and reads keys with each share of liars, in our network and in one of stock
 // kad-dht with the same ids, in several rounds with networks of their own. Liars stand
 // at random. They acknowledge every put and keep nothing, say of everything that it is
-// not there, name only each other, and tell false prefixes. Healing is off.
-func run(ctx context.Context, c *campaign.Campaign) error {
-	nodes, k, keys, rounds := c.Size(100, 30), c.Size(20, 6), c.Size(200, 20), c.Size(5, 1)
-	c.Figure("nodes", nodes)
-	c.Figure("neighbourhood_at_least", k)
-	c.Figure("keys", keys*rounds)
+// not there, name only each other, and tell false prefixes. Healing is off. A put said to
+// be stored and then not found by each of its readers is false.
+func run(ctx context.Context, c *campaign.Campaign, size siege.Size) error {
+	c.Figure("nodes", size.Nodes)
+	c.Figure("neighbourhood_at_least", size.Neighbourhood)
+	c.Figure("keys", size.Keys*size.Rounds)
 	c.Table("liars", "keys", "ours: read", "said stored", "falsely", "stock: read", "said stored", "falsely")
+	var all siege.Count
 	for _, sh := range shares {
+		if !size.Wants(sh.String()) {
+			continue
+		}
 		var ours, theirs siege.Count
-		for range rounds {
-			o, t, err := round(ctx, c, nodes, k, keys, sh.percent)
+		for i := range size.Rounds {
+			o, t, err := round(ctx, c, size, sh.percent)
 			if err != nil {
-				return fmt.Errorf("%d %%: %w", sh.percent, err)
+				return fmt.Errorf("%s: %w", sh, err)
 			}
 			ours.Add(o)
 			theirs.Add(t)
 			c.Seed++
+			c.Say("%s liars: round %d of %d: ours %d of %d read, stock %d of %d", sh, i+1, size.Rounds, o.Found, o.Reads, t.Found, t.Reads)
 		}
-		c.Row(fmt.Sprintf("%d %% of %d", sh.percent, nodes), ours.Puts, ours.Read(), ours.Stored, ours.False, theirs.Read(), theirs.Stored, theirs.False)
+		all.Add(ours)
+		c.Row(sh, ours.Puts, ours.Read(), ours.Stored, ours.False, theirs.Read(), theirs.Stored, theirs.False)
 		c.Figure(fmt.Sprintf("stock_read_%d", sh.percent), theirs.Read())
 		c.Figure(fmt.Sprintf("stock_false_%d", sh.percent), theirs.Lied())
+		c.Figure(fmt.Sprintf("stored_%d", sh.percent), ours.Kept())
 		c.AtLeast(fmt.Sprintf("read_%d", sh.percent), ours.Read(), sh.least)
-		c.Figure(fmt.Sprintf("false_%d", sh.percent), ours.Lied())
 	}
+	if all.Puts == 0 {
+		return fmt.Errorf("no part %q: there are %v", size.Only, shares)
+	}
+	c.AtMost("false", all.Lied(), 0.001)
+	c.AtLeast("stored", all.Kept(), 0.5) // else the bar above would hold of nothing
 	return nil
 }
 
 // round is one pair of networks.
-func round(ctx context.Context, c *campaign.Campaign, nodes, k, n, percent int) (ours, theirs siege.Count, err error) {
-	liars := nodes * percent / 100
+func round(ctx context.Context, c *campaign.Campaign, size siege.Size, percent int) (ours, theirs siege.Count, err error) {
+	liars := size.Nodes * percent / 100
 	var (
 		keys    []siege.Key
 		network records.Network
 	)
 	err = campaign.Simulate(ctx, func(ctx context.Context, s *campaign.Simulation) error {
-		o, err := siege.NewOurs(c, s, nodes-liars, k)
+		o, err := siege.NewOurs(c, s, size.Nodes-liars, size.Neighbourhood)
 		if err != nil {
 			return err
 		}
 		network = o.Network
-		if keys, err = siege.Keys(ctx, o.Colony, n); err != nil {
+		if keys, err = siege.Keys(ctx, o.Colony, size.Keys); err != nil {
 			return err
 		}
 		ours, err = measure(ctx, o, network, keys, liars, func() error { return o.Open(ctx, keys) })
@@ -82,7 +101,7 @@ func round(ctx context.Context, c *campaign.Campaign, nodes, k, n, percent int) 
 		return ours, theirs, err
 	}
 	err = campaign.Simulate(ctx, func(ctx context.Context, s *campaign.Simulation) error {
-		t, err := siege.NewTheirs(ctx, c, s, network, nodes-liars, k)
+		t, err := siege.NewTheirs(ctx, c, s, network, size.Nodes-liars, size.Neighbourhood)
 		if err != nil {
 			return err
 		}

@@ -5,30 +5,49 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"flag"
 	"fmt"
 	"math"
 	"slices"
 	"time"
-
-	kb "github.com/libp2p/go-libp2p-kbucket"
-	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/starling-social/starling/node/nodetest"
 	"github.com/starling-social/starling/protocol/dht"
 	"github.com/starling-social/starling/scripts/internal/campaign"
 )
 
-func main() { campaign.Main("routing", run) }
+func main() {
+	only := ""
+	campaign.Main("routing", func(ctx context.Context, c *campaign.Campaign) error { return run(ctx, c, only) },
+		func(f *flag.FlagSet) {
+			f.StringVar(&only, "only", "", "run one `part` alone: sizes, faults, operator, restart or flood")
+		})
+}
+
+// parts are the scenes, in the order in which they are told.
+var parts = []struct {
+	name string
+	run  func(context.Context, *campaign.Campaign) error
+}{{"sizes", sizes}, {"faults", faults}, {"operator", operator}, {"restart", restart}, {"flood", flood}}
 
 // Ours is package dht: a lookup is Members, of places in regions of their own, whole
 // when every living member is found. Stock is kad-dht with its defaults: a lookup is
 // GetClosestPeers, whole when the 20 living nodes that are nearest are found. Both run
 // on the same links with keys of the same seed, K is 4 and buckets hold 20.
-func run(ctx context.Context, c *campaign.Campaign) error {
-	for _, part := range []func(context.Context, *campaign.Campaign) error{sizes, faults, operator, flood} {
-		if err := part(ctx, c); err != nil {
-			return err
+func run(ctx context.Context, c *campaign.Campaign, only string) error {
+	ran := false
+	for _, p := range parts {
+		if only != "" && only != p.name {
+			continue
 		}
+		ran = true
+		if err := p.run(ctx, c); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		c.Say("%s is done", p.name)
+	}
+	if !ran {
+		return fmt.Errorf("no part %q", only)
 	}
 	return nil
 }
@@ -219,52 +238,6 @@ func faults(ctx context.Context, c *campaign.Campaign) error {
 		}
 	}
 	return nil
-}
-
-// operator lets one operator with many nodes in one /16 dial a node.
-func operator(ctx context.Context, c *campaign.Campaign) error {
-	c.Table("one operator", "", "its nodes", "in the table", "of", "most in a bucket", "refused")
-	honest, crowd := c.Size(30, 8), c.Size(150, 12)
-	return both(ctx, c, func() nodetest.LinksConfig {
-		links := even()
-		links.Subnet = func(i int) int { return min(i, honest+1) }
-		return links
-	}, func(ctx context.Context, n *net) error {
-		victim, err := n.add(ctx, true, dht.IPGroups{PerBucket: 2, PerTable: 3})
-		if err != nil {
-			return err
-		}
-		if err := n.fill(ctx, honest, victim); err != nil {
-			return err
-		}
-		before := len(n.members)
-		if err := n.fill(ctx, crowd, victim); err != nil {
-			return err
-		}
-		bad := map[peer.ID]bool{}
-		for _, m := range n.members[before:] {
-			bad[m.host.ID()] = true
-		}
-		inTable, most, perBucket := 0, 0, map[int]int{}
-		for _, p := range victim.table() {
-			if bad[p] {
-				shared := kb.CommonPrefixLen(kb.ConvertPeerID(p), kb.ConvertPeerID(victim.host.ID()))
-				inTable++
-				perBucket[shared]++
-				most = max(most, perBucket[shared])
-			}
-		}
-		refused := any("-")
-		if n.kind == ours {
-			s := victim.ours.Status()
-			refused = s.Refused
-			c.AtMost("operator_in_table", float64(inTable), 3)
-			c.AtMost("operator_in_bucket", float64(most), 2)
-			c.AtLeast("operator_refused", float64(s.Refused), 1)
-		}
-		c.Row("", string(n.kind), crowd, inTable, len(victim.table()), most, refused)
-		return nil
-	})
 }
 
 // fill starts nodes that all join through one.

@@ -79,8 +79,19 @@ func (n *net) key(number int) (crypto.PrivKey, error) {
 	return crypto.UnmarshalEd25519PrivateKey(ed25519.NewKeyFromSeed(seed[:]))
 }
 
+// joining is how a node joins.
+type joining struct {
+	server              bool
+	limits              dht.IPGroups
+	entries, remembered []peer.AddrInfo // the library's own knows none of the latter
+}
+
 // add starts a node that joins through others.
 func (n *net) add(ctx context.Context, server bool, limits dht.IPGroups, through ...*member) (*member, error) {
+	return n.addBy(ctx, joining{server: server, limits: limits, entries: infosOf(through)})
+}
+
+func (n *net) addBy(ctx context.Context, by joining) (*member, error) {
 	number := len(n.members)
 	key, err := n.key(number)
 	if err != nil {
@@ -91,14 +102,10 @@ func (n *net) add(ctx context.Context, server bool, limits dht.IPGroups, through
 		return nil, fmt.Errorf("make host: %w", err)
 	}
 	m := &member{host: h, number: number}
-	var entries []peer.AddrInfo
-	for _, t := range through {
-		entries = append(entries, peer.AddrInfo{ID: t.host.ID(), Addrs: t.host.Addrs()})
-	}
 	if n.kind == ours {
-		err = n.runOurs(ctx, m, server, limits, entries)
+		err = n.runOurs(ctx, m, by)
 	} else {
-		err = n.runStock(ctx, m, server, entries)
+		err = n.runStock(ctx, m, by)
 	}
 	if err != nil {
 		return nil, errors.Join(err, h.Close())
@@ -108,9 +115,10 @@ func (n *net) add(ctx context.Context, server bool, limits dht.IPGroups, through
 	return m, nil
 }
 
-func (n *net) runOurs(ctx context.Context, m *member, server bool, limits dht.IPGroups, entries []peer.AddrInfo) error {
+func (n *net) runOurs(ctx context.Context, m *member, by joining) error {
 	d, err := dht.New(dht.Config{
-		Host: m.host, Network: n.network, Server: server, Bootstrap: entries, Addresses: dht.AllAddresses, IPGroups: limits,
+		Host: m.host, Network: n.network, Server: by.server, Bootstrap: by.entries, Remembered: by.remembered,
+		Addresses: dht.AllAddresses, IPGroups: by.limits,
 		PrefixOf: func(_ context.Context, p peer.ID) (int, error) {
 			if other := n.byID[p]; other != nil && !other.gone {
 				return other.ours.Prefix(), nil
@@ -128,12 +136,12 @@ func (n *net) runOurs(ctx context.Context, m *member, server bool, limits dht.IP
 	return nil
 }
 
-func (n *net) runStock(ctx context.Context, m *member, server bool, entries []peer.AddrInfo) error {
+func (n *net) runStock(ctx context.Context, m *member, by joining) error {
 	mode := kad.ModeClient
-	if server {
+	if by.server {
 		mode = kad.ModeServer
 	}
-	d, err := kad.New(m.host, kad.ProtocolPrefix(protocol.KadPrefix(n.network)), kad.Mode(mode), kad.BootstrapPeers(entries...),
+	d, err := kad.New(m.host, kad.ProtocolPrefix(protocol.KadPrefix(n.network)), kad.Mode(mode), kad.BootstrapPeers(by.entries...),
 		kad.DisableProviders(), kad.DisableValues(), kad.AddressFilter(dht.AllAddresses))
 	if err != nil {
 		return fmt.Errorf("start kad-dht: %w", err)

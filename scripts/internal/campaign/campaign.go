@@ -235,6 +235,12 @@ func text(cell any) string {
 	}
 }
 
+// Say tells whoever waits how far the campaign is, on stderr: the table is for what came
+// of it.
+func (c *Campaign) Say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "%s: %s\n", c.name, fmt.Sprintf(format, args...))
+}
+
 // Figure puts a value into the JSON line.
 func (c *Campaign) Figure(name string, value any) {
 	for i := range c.figures {
