@@ -98,7 +98,7 @@ func (a *operations) describe(o operation, in reflect.Type) huma.Operation {
 	}
 	op.Extensions = map[string]any{"x-callers": callers[o.route].String()}
 	if o.takes != "" {
-		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{o.takes: {Schema: binary}}}
+		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{o.takes: {Schema: binary()}}}
 	}
 	if o.answer.text != "" {
 		op.Responses["200"] = &huma.Response{Description: o.answer.text, Content: a.contents(o.answer)}
@@ -106,7 +106,8 @@ func (a *operations) describe(o operation, in reflect.Type) huma.Operation {
 	return op
 }
 
-var binary = &huma.Schema{Type: huma.TypeString, Format: "binary"}
+// binary is bytes of any kind. Each has its own: huma writes into schemas.
+func binary() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "binary"} }
 
 func (a *operations) contents(o answer) map[string]*huma.MediaType {
 	if o.json != nil {
@@ -114,7 +115,7 @@ func (a *operations) contents(o answer) map[string]*huma.MediaType {
 	}
 	out := map[string]*huma.MediaType{}
 	for _, kind := range o.kinds {
-		out[kind] = &huma.MediaType{Schema: binary}
+		out[kind] = &huma.MediaType{Schema: binary()}
 		if o.example != "" {
 			out[kind] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}, Example: o.example}
 		}
