@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -51,10 +52,16 @@ type parameterOf struct {
 	Description string `json:"description"`
 }
 
+type listedProblem struct {
+	Code          api.Code
+	Status        int
+	Title, Remedy string
+}
+
 type document struct {
 	OpenAPI    string                          `json:"openapi"`
 	Paths      map[string]map[string]operation `json:"paths"`
-	Problems   []struct{ Code api.Code }       `json:"x-problems"`
+	Problems   []listedProblem                 `json:"x-problems"`
 	Components struct {
 		Schemas map[string]struct {
 			Properties map[string]struct {
@@ -170,5 +177,22 @@ func TestDocument_served(t *testing.T) {
 		if again.status != http.StatusNotModified || again.body != "" {
 			t.Errorf("%s again: %d %s", path, again.status, again.body)
 		}
+	}
+}
+
+// The page in docs says of each code what the document does.
+func TestDocument_problems(t *testing.T) {
+	page, err := os.ReadFile("../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := readDocument(t)
+	for _, p := range d.Problems {
+		if row := fmt.Sprintf("| %d | `%s` | %s | %s |\n", p.Status, p.Code, p.Title, p.Remedy); !strings.Contains(string(page), row) {
+			t.Errorf("docs/api.md lacks %s", row)
+		}
+	}
+	if rows := strings.Count(string(page), "\n| "); rows != len(d.Problems)+2 {
+		t.Errorf("docs/api.md has %d rows, want %d and two above them", rows, len(d.Problems))
 	}
 }
