@@ -11,6 +11,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/starling-social/starling/datastore"
 	"github.com/starling-social/starling/protocol/dht"
@@ -65,6 +66,10 @@ type Config struct {
 	// until it ends; nil counts nothing. A registry serves one node. libp2p's own
 	// counts are those of the whole process.
 	Metrics prometheus.Registerer
+
+	// Traces is told of the four flows as spans, which carry counts and no content; nil
+	// traces nothing.
+	Traces trace.TracerProvider
 
 	// Seams for simulation.
 

@@ -218,6 +218,7 @@ func (h *healer) suspect(p peer.ID) {
 func (n *Node) compare(ctx context.Context, p peer.ID) (err error) {
 	s := &comparison{Comparison: n.healer.begin(p), node: n, left: healGive, began: n.now()}
 	began := time.Now()
+	ctx, span := n.span(ctx, "compare")
 	for range 2 { // a neighbour's prefix may be another than was believed
 		var known bool
 		if s.What, known = n.common(ctx, p); !known {
@@ -225,15 +226,16 @@ func (n *Node) compare(ctx context.Context, p peer.ID) (err error) {
 			break
 		}
 		s.From = n.healer.resume(p, s.What)
-		var end exchange.Reconciled
-		end, err = n.client.Reconcile(ctx, p, exchange.Common(s.What), n.store.Holdings(), s.From, func(f exchange.Found) error { return s.settle(ctx, f) })
-		s.Rest, s.Whole = end.Rest, healing.Part{Prefix: standsAt(p), Bits: end.Whole}
+		var rec exchange.Reconciled
+		rec, err = n.client.Reconcile(ctx, p, exchange.Common(s.What), n.store.Holdings(), s.From, func(f exchange.Found) error { return s.settle(ctx, f) })
+		s.Rest, s.Whole = rec.Rest, healing.Part{Prefix: standsAt(p), Bits: rec.Whole}
 		if !notMember(err) {
 			break
 		}
 	}
 	n.healer.note(s, n.now(), err)
 	n.metrics.compared(began, err)
+	endCompare(span, s, err)
 	if s.taken+s.given > 0 {
 		n.voices.heal.Info("healed", "peer_id", p, "taken", s.taken, "given", s.given, "took", n.now().Sub(s.began).Round(time.Millisecond))
 	}

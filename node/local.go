@@ -23,7 +23,9 @@ func (n *Node) put(ctx context.Context, p peer.ID, puts []records.Put) ([]exchan
 		return n.server.Put(ctx, puts)
 	}
 	began := time.Now()
+	ctx, span := n.span(ctx, "put")
 	results, err := n.client.Put(ctx, p, puts)
+	endPut(span, len(puts), results, err)
 	n.metrics.put(len(puts), results, began, err)
 	n.report(ctx, p, err, false)
 	return results, err
@@ -33,7 +35,9 @@ func (n *Node) put(ctx context.Context, p peer.ID, puts []records.Put) ([]exchan
 func (n *Node) fetch(ctx context.Context, p peer.ID, queries []records.Query) ([]exchange.Answer, error) {
 	if p != n.host.ID() {
 		began := time.Now()
+		ctx, span := n.span(ctx, "fetch")
 		answers, err := n.client.Fetch(ctx, p, queries)
+		endFetch(span, answers, len(queries), err)
 		n.metrics.fetched(len(queries), answers, began, err)
 		shown := 0
 		for _, a := range answers {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
@@ -51,7 +52,8 @@ type Node struct {
 	shapes   *shapes
 	followed *followList
 	hearing  *hearing
-	metrics  *metrics // nil where nobody asks
+	metrics  *metrics     // nil where nobody asks
+	tracer   trace.Tracer // nil where nobody asks
 	tagBook  tagBook
 	promises *promises
 
@@ -82,6 +84,9 @@ func New(c Config) (*Node, error) {
 	}
 	n.hearing, n.repairs = newHearing(n), newRepairs(c.MendRate, n.giveShare)
 	n.metrics = newMetrics(n)
+	if c.Traces != nil {
+		n.tracer = c.Traces.Tracer(tracerName, trace.WithInstrumentationVersion(Version))
+	}
 	if err := n.assemble(); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}

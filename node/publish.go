@@ -114,7 +114,11 @@ func (n *Node) sealAndPublish(ctx context.Context, d records.Draft, replaces *re
 // [ErrNotReadBack] when it was had and too few show r.
 func (n *Node) PublishRecord(ctx context.Context, r, replaces *records.Record) (receipt Receipt, err error) {
 	began := time.Now()
-	defer func() { n.metrics.published(receipt, began, err) }()
+	ctx, span := n.span(ctx, "publish")
+	defer func() {
+		n.metrics.published(receipt, began, err)
+		endPublish(span, receipt, err)
+	}()
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		receipt, err = n.place(ctx, r, replaces != nil)

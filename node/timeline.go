@@ -123,7 +123,12 @@ func (n *Node) page(ctx context.Context, roots []records.Place, before records.P
 	n.shapes.suggest(walk, roots, before)
 	defer func() { n.shapes.learn(walk, before) }() // also when nobody takes the rest
 	began, rounds, taken := time.Now(), 0, 0
-	defer func() { n.metrics.paged(began, rounds, len(walk.Page().Gaps)) }()
+	ctx, span := n.span(ctx, "page")
+	defer func() {
+		page := walk.Page()
+		n.metrics.paged(began, rounds, len(page.Gaps))
+		end(span, "", tallied{"timelines", len(roots)}, tallied{"rounds", rounds}, tallied{"records", len(page.Records)}, tallied{"gaps", len(page.Gaps)})
+	}()
 	for range maxRounds {
 		queries := walk.Ask()
 		if len(queries) == 0 {

@@ -228,10 +228,23 @@ func (w *watcher) hear(r *records.Record, missed int) {
 // run yields the past, then what arrives.
 func (w *watcher) run(ctx context.Context, show func(Event, error) bool) {
 	defer w.node.metrics.watching()()
+	ctx, span := w.node.span(ctx, "watch")
+	var past, live, missed int
+	defer func() {
+		end(span, "", tallied{"timelines", len(w.roots)}, tallied{"past", past}, tallied{"live", live}, tallied{"missed", missed})
+	}()
 	yield := func(e Event, err error) bool {
-		if err == nil {
-			w.node.metrics.saw(e)
+		switch {
+		case err != nil:
+			return show(e, err)
+		case e.Record == nil:
+			missed += e.Missed
+		case e.Live:
+			live++
+		default:
+			past++
 		}
+		w.node.metrics.saw(e)
 		return show(e, err)
 	}
 	if !w.begin(ctx, yield) {

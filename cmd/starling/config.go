@@ -240,6 +240,9 @@ func (c *configured) check() error {
 	if err := checkParts(c.Log.Level); err != nil {
 		return usage("log.level (%s): %w", c.originOf("log.level"), err)
 	}
+	if _, err := c.Trace.endpoint(os.Getenv); err != nil {
+		return usage("trace.endpoint (%s): %w", c.originOf("trace.endpoint"), err)
+	}
 	if c.Limits.ConnsHigh < c.Limits.ConnsLow {
 		return usage("limits.connections_high (%s) is below limits.connections_low (%s)", c.originOf("limits.connections_high"), c.originOf("limits.connections_low"))
 	}

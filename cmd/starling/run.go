@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/starling-social/starling/node"
 	"github.com/starling-social/starling/node/api"
@@ -117,7 +118,12 @@ func run(ctx context.Context, a *app) error {
 		return err
 	}
 	metrics := c.metrics(&serving, log)
-	n, err := open(ctx, dir, network, c, metrics, log)
+	traces, endTraces, err := c.tracing(ctx, os.Getenv, log)
+	if err != nil {
+		return err
+	}
+	defer endTraces()
+	n, err := open(ctx, dir, network, c, observers{metrics, traces}, log)
 	if err != nil {
 		return err
 	}
@@ -139,14 +145,27 @@ func run(ctx context.Context, a *app) error {
 	}), e.Remove(dir))
 }
 
+// observers are told what the node does; nil ones are not.
+type observers struct {
+	metrics *prometheus.Registry
+	traces  *trace.TracerProvider
+}
+
+func (o observers) by(c *node.Config) {
+	if o.metrics != nil {
+		c.Metrics = o.metrics
+	}
+	if o.traces != nil {
+		c.Traces = o.traces
+	}
+}
+
 // open makes the node, with keys if it is the first time.
-func open(ctx context.Context, dir string, network records.Network, set *configured, metrics *prometheus.Registry, log *slog.Logger) (*node.Node, error) {
+func open(ctx context.Context, dir string, network records.Network, set *configured, seen observers, log *slog.Logger) (*node.Node, error) {
 	c := node.Default()
 	set.apply(&c)
 	c.DataDir, c.Network, c.Log = dir, network, log
-	if metrics != nil {
-		c.Metrics = metrics
-	}
+	seen.by(&c)
 	bar := &puzzle{}
 	keys, err := node.LoadKeys(ctx, dir, network, bar.tried)
 	bar.end(err)

@@ -23,6 +23,7 @@ type settings struct {
 	API     apiSettings     `toml:"api" help:"What the other commands and your own page talk to."`
 	Public  publicSettings  `toml:"public" help:"Where strangers may read, as on a web site. Nothing of yours is shown there and nothing can be changed."`
 	Admin   adminSettings   `toml:"admin" help:"Metrics and profiles, for those who look after the node."`
+	Trace   traceSettings   `toml:"trace" help:"Traces of publishing, reading, watching and healing, for OpenTelemetry. They hold counts, never content."`
 	Log     logSettings     `toml:"log" help:"What the node says on standard error."`
 }
 
@@ -78,6 +79,10 @@ type adminSettings struct {
 	Listen    string   `toml:"listen" help:"Host:port, on loopback. Anywhere else it needs token_file." empty:"nowhere"`
 	Hosts     []string `toml:"hosts" help:"Names besides the address by which it may be asked for, with or without a port."`
 	TokenFile string   `toml:"token_file" help:"File of the token that must be shown, of mode 0600; made if it is not there." empty:"none is asked for, on loopback"`
+}
+
+type traceSettings struct {
+	Endpoint string `toml:"endpoint" help:"URL of a collector that takes OTLP over HTTP, such as http://127.0.0.1:4318. What OTEL_* variables say of sampling, headers and resource is obeyed." empty:"as OTEL_EXPORTER_OTLP_ENDPOINT says, else nowhere"`
 }
 
 type logSettings struct {
