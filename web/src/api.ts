@@ -1,5 +1,5 @@
 // The node's HTTP interface: the only thing that this page ever talks to.
-import type { Claim, Followed, Page, Peer, Post, Problem, Receipt, Register, Profile, Session, Status } from './types'
+import type { Claim, Followed, Page, Peer, Post, Problem, Profile, Receipt, Session, Status, UserProfile, Version } from './types'
 
 /** Refused is an answer that is a problem, or none at all (status 0). */
 export class Refused extends Error {
@@ -103,14 +103,14 @@ export const api = {
   follow: (source: string) => ask<Followed>(`/v1/following/${e(source)}`, { method: 'PUT' }),
   unfollow: (source: string) => ask<void>(`/v1/following/${e(source)}`, { method: 'DELETE' }),
 
-  profile: (user: string) => ask<Register>(`/v1/registers/${e(user)}/profile?first=true`),
-  ownProfile: () => ask<Register>('/v1/registers/me/profile'),
+  profile: (user: string) => ask<UserProfile>(`/v1/profiles/${e(user)}?first=true`),
+  ownProfile: () => ask<UserProfile>('/v1/profiles/me'),
   /** putProfile writes the next version after rev; '0' when none stands. */
-  putProfile(profile: Profile, rev: string): Promise<{ register: Register; stored: number; wanted: number }> {
+  putProfile(profile: Profile, rev: string): Promise<{ register: Version; stored: number; wanted: number }> {
     if (!/^\d+$/.test(rev)) throw new Error(`revision ${rev}`)
-    const body = JSON.stringify({ profile }).replace(/}$/, `,"expect":${rev}}`)
-    return ask('/v1/registers/me/profile', { method: 'PUT', body })
+    const body = JSON.stringify(profile).replace(/}$/, `,"expect":${rev}}`)
+    return ask('/v1/profiles/me', { method: 'PUT', body })
   },
   names: (nickname: string) => ask<{ claims: Claim[] }>(`/v1/names/${e(nickname)}`),
-  tags: (prefix: string) => ask<{ tags: ({ tag: string } | string)[] }>(`/v1/tags?prefix=${e(prefix)}`),
+  tags: (prefix: string) => ask<{ tags: string[] }>(`/v1/tags?prefix=${e(prefix)}`),
 }

@@ -1,16 +1,16 @@
 // The frame round every view: where one can go, how the node is, the keys.
 import { effect, signal } from '@preact/signals'
-import { forget } from './feed'
 import { told } from './health'
 import { act, author, Keys, open, step, writing, type Command } from './keys'
 import { chooseTheme, theme, type Theme } from './keep'
-import { following, me, mayWrite, session, signOut, state } from './node'
+import { following, me, mayWrite, session, state } from './node'
 import { Composer } from './parts/composer'
 import { Dialog, Help } from './parts/help'
 import { Icon, Logo, type IconName } from './parts/logo'
 import { Toasts } from './parts/notice'
 import { nameOf, profileOf } from './people'
 import { Search } from './parts/search'
+import { SignOut } from './parts/signout'
 import { routeOf, toSource, type Route } from './route'
 import { keyPart } from './text'
 import { Guest } from './views/guest'
@@ -180,11 +180,7 @@ function Side({ guest }: { guest: boolean }) {
           <button type="button" class="plain square" aria-label="Keyboard" title="Keyboard (?)" onClick={() => (helping.value = true)}>
             <Icon name="help" />
           </button>
-          {mayWrite.value && (
-            <button type="button" class="plain out" onClick={() => void signOut().then(forget)}>
-              Sign out
-            </button>
-          )}
+          <SignOut plain />
         </div>
       </div>
     </header>

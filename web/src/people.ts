@@ -7,6 +7,7 @@ import type { Profile } from './types'
 
 const most = 4 // questions at once
 const fresh = 10 * 60_000 // ms for which a profile is not asked for again
+const soon = 1000 // ms within which once is enough
 const kept = 2000 // people
 
 interface Person {
@@ -45,6 +46,15 @@ export function know(user: string, profile: Profile | null): void {
   known.value = profile
 }
 
+/** renew asks anew who somebody says to be, as when their page is opened. */
+export function renew(user: string): void {
+  const person = people.get(user)
+  if (person === undefined || Date.now() - person.asked < soon) return
+  person.asked = Date.now()
+  queue.unshift(user)
+  next()
+}
+
 function next(): void {
   while (asking < most) {
     const user = queue.shift()
@@ -61,9 +71,9 @@ async function ask(user: string): Promise<void> {
   const person = people.get(user)
   if (person === undefined) return
   try {
-    const register = await api.profile(user)
-    person.profile.value = register.deleted ? null : (register.profile ?? null)
+    person.profile.value = await api.profile(user)
   } catch (err) {
-    if (problemOf(err).code !== 'not_found') person.asked = Date.now() - fresh + 30_000 // once more, but not soon
+    if (problemOf(err).code === 'not_found') person.profile.value = null
+    else person.asked = Date.now() - fresh + 30_000 // once more, but not soon
   }
 }

@@ -26,7 +26,7 @@ export interface Problem {
   detail?: string
   code: string
   receipt?: Receipt
-  stands?: Register
+  stands?: Version
 }
 
 export interface Place {
@@ -50,10 +50,14 @@ export interface Profile {
   links: string[] | null
 }
 
-export interface Register {
+export interface UserProfile extends Profile {
+  user: string
   rev: string
-  profile?: Profile
-  deleted: boolean
+}
+
+/** Version is one of a register. */
+export interface Version {
+  rev: string
 }
 
 export interface Claim {

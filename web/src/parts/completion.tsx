@@ -16,7 +16,7 @@ function known(prefix: string): string[] {
 async function fitting(prefix: string): Promise<string[]> {
   let told: string[] = []
   try {
-    told = (await api.tags(prefix)).tags.map((t) => (typeof t === 'string' ? t : t.tag))
+    told = (await api.tags(prefix)).tags
   } catch {
     // then what we know ourselves
   }

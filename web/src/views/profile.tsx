@@ -5,6 +5,7 @@ import { me } from '../node'
 import { know } from '../people'
 import { Trouble, say } from '../parts/notice'
 import { Avatar } from '../parts/person'
+import { SignOut } from '../parts/signout'
 import { toUser } from '../route'
 import { bytes, webAddress } from '../text'
 import type { Problem, Profile } from '../types'
@@ -23,9 +24,9 @@ export function ProfileView() {
   const read = async () => {
     setProblem(null)
     try {
-      const register = await api.ownProfile()
-      if (register.profile && !register.deleted) setProfile({ ...register.profile, links: register.profile.links ?? [] })
-      setRev(register.rev)
+      const { name, about, links, rev: stands } = await api.ownProfile()
+      setProfile({ name, about, links: links ?? [] })
+      setRev(stands)
     } catch (err) {
       const p = problemOf(err)
       if (p.code === 'not_found') setRev('0')
@@ -107,6 +108,8 @@ export function ProfileView() {
           <button type="submit" class="primary" disabled={refused}>
             {busy ? 'Saving…' : rev === null ? 'Reading…' : 'Save'}
           </button>
+          <span class="grow" />
+          <SignOut />
         </div>
       </form>
     </>

@@ -8,7 +8,7 @@ import { Avatar, Name } from '../parts/person'
 import { Prose, rel } from '../parts/prose'
 import { feedOf } from '../feed'
 import { following, me, mayWrite } from '../node'
-import { nameOf, profileOf } from '../people'
+import { nameOf, profileOf, renew } from '../people'
 import { toTag } from '../route'
 import { keyPart, oneLine, webAddress } from '../text'
 import { Heading } from './frame'
@@ -84,7 +84,7 @@ export function User({ user }: { user: string }) {
   const profile = profileOf(user).value
   const name = nameOf(profile)
   const mine = user === me.value
-  useEffect(() => scrollTo(0, 0), [user])
+  useEffect(() => renew(user), [user])
   return (
     <>
       <Heading title={name || keyPart(user)} side={<Live feed={feed} />} action={mine ? <a class="button" href="#/profile">Edit profile</a> : <Follow source={user} label={name || keyPart(user)} />} />

@@ -7,7 +7,7 @@ import { Lab, ask, check, figure } from './lab.mjs'
 export async function people(nodes) {
   const [ann, bob, leila] = nodes
   const profiles = [[ann, 'Ann', 'Watches birds and builds radios.'], [bob, 'Bob', 'Harbour pilot. Up before the birds.'], [leila, 'ليلى', 'شاعرة من بيروت']]
-  for (const [node, name, about] of profiles) await ask(node, 'PUT', '/v1/registers/me/profile', { profile: { name, about, links: name === 'Bob' ? ['https://example.org/harbour'] : [] } })
+  for (const [node, name, about] of profiles) await ask(node, 'PUT', '/v1/profiles/me', { name, about, links: name === 'Bob' ? ['https://example.org/harbour'] : [] })
   const say = async (node, text, reply_to) => (await ask(node, 'POST', '/v1/posts', { text, ...(reply_to ? { reply_to } : {}) })).id
   const first = await say(bob, 'A murmuration over the harbour tonight, easily ten thousand birds. They turn like one mind, and nobody leads. #murmuration #birds')
   await say(leila, 'مساء الخير من بيروت. الطيور تعود كل عام في نفس اليوم. #murmuration')

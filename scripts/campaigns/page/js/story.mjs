@@ -76,11 +76,11 @@ async function profile(ann, bob) {
   await ann.go('#/profile', 'Profile')
   await ann.page.getByRole('button', { name: 'Save' }).waitFor()
   await ann.page.getByLabel('Name', { exact: true }).fill('Ann of the Harbour')
-  await ann.page.getByLabel('About you').fill('Watches birds')
+  await ann.page.getByLabel('About you').fill('Counts them from the pier')
   await ann.page.getByRole('button', { name: 'Save' }).click()
   await ann.page.getByText(/Profile saved on/).waitFor()
   await bob.go(`#/user/${encodeURIComponent(ann.node.user)}`, /.+/)
-  check('a profile, read on another', await within(live, bob.page.getByText('Watches birds').waitFor()))
+  check('a profile, read on another', await within(live, bob.page.getByText('Counts them from the pier').waitFor()))
 }
 
 /** byKeys does all with the keyboard alone. */

@@ -31,7 +31,7 @@ function liar(some) {
     peers: { peers: some.map((p) => ({ peer_id: p, addr: p, transport: p, rtt_ms: 1, inbound: false, member: true })) },
     page: { posts: [root, ...posts], next: any(13), problem },
     following: { following: some.map((p) => ({ source: p.startsWith('@') ? p : `#${p}`, since: 1 })) },
-    register: { key: any(14), user: any(15), name: 'profile', rev: 1, deleted: false, profile },
+    profile: { ...profile, user: any(14), rev: 1 },
     claims: { claims: some.map((p) => ({ shown: p, name: p, user: p, since: 1 })), problem },
     tags: { tags: some },
     receipt: { id: any(16), author: any(17), created: 1, places: some.map((p) => ({ kind: p, base: p, level: 0, stored: 1, wanted: 2 })) },
@@ -55,7 +55,7 @@ async function answer(route, says, failing) {
   if (pathname === '/v1/peers') return route.fulfill(json(says.peers))
   if (pathname === '/v1/tags') return route.fulfill(json(says.tags))
   if (pathname.startsWith('/v1/names/')) return route.fulfill(json(says.claims))
-  if (/^\/v1\/(registers|profiles|users)\//.test(pathname)) return route.fulfill(json(says.register))
+  if (pathname.startsWith('/v1/profiles/')) return route.fulfill(json(says.profile))
   if (pathname === '/v1/posts') return route.fulfill(json(says.receipt))
   if (pathname.startsWith('/v1/posts/')) return route.fulfill(json(says.page.posts[0]))
   return route.fulfill(json(says.page))
