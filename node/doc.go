@@ -14,5 +14,10 @@
 // everything under one group of goroutines and blocks; when it has returned, no
 // goroutine of the node is alive and nothing touches the store.
 //
+// A node is a value: as many as one likes run in a process, each with its own directory,
+// keys and [Config.Log], and nothing is written anywhere else. [Config.HostOptions]
+// brings another network, [Config.Store] another store, [Config.Now] another clock. The
+// examples of this package are programs of their own.
+//
 // Errors that a caller can act on are the sentinels of errors.go.
 package node

@@ -79,9 +79,15 @@ func (a *app) checks(ctx context.Context) []doctor.Check {
 	} else {
 		checks = append(checks, doctor.Unasked())
 	}
-	if network, err := records.NamedNetwork(set.Network.Name); err == nil {
-		checks = append(checks, doctor.Bootstrap(network, set.Network.Bootstrap))
+	network, err := records.NamedNetwork(set.Network.Name)
+	if err != nil {
+		return checks // the configuration says so
 	}
+	addrs, err := set.bootstraps()
+	if err != nil {
+		addrs = set.Network.Bootstrap // told one by one what is wrong with them
+	}
+	checks = append(checks, doctor.Bootstrap(network, addrs))
 	return checks
 }
 
