@@ -22,7 +22,7 @@ func TestOperations_tables(t *testing.T) {
 	is := string(b)
 	want := between(t, between(t, is, "settings", settingsTable()), "exits", exitsTable())
 	if *rewrite {
-		if err := os.WriteFile(operations, []byte(want), 0o644); err != nil {
+		if err := os.WriteFile(operations, []byte(want), 0o644); err != nil { //nolint:gosec // G703: the path is a constant, what is written comes from it
 			t.Fatal(err)
 		}
 		return
