@@ -15,7 +15,7 @@ func TestHarmed_comparesAgain(t *testing.T) {
 	root, now := records.TagPlace("sky"), time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	for name, harm := range map[string]datastore.Harm{"a place": {Places: []records.Place{root}}, "everything": {Everything: true}} {
 		t.Run(name, func(t *testing.T) {
-			n := &Node{healer: newHealer(true), copies: newCopies(), log: slog.New(slog.DiscardHandler)}
+			n := &Node{healer: newHealer(true), copies: newCopies(), voices: newVoices(slog.New(slog.DiscardHandler))}
 			n.copies.follow(root)
 			n.copies.heard(root, now)
 			n.copies.compare(root, now)

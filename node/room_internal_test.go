@@ -86,7 +86,7 @@ func TestRemoveExcess(t *testing.T) {
 	const limit = 64 << 10
 	s := datastore.OpenMemoryWith(datastore.Config{Network: network, Limits: datastore.Limits{Followed: limit}})
 	defer s.Close()
-	n := &Node{config: Config{Client: true, Network: network, Now: time.Now}, store: s, copies: newCopies(), cache: newCache(0), log: slog.New(slog.DiscardHandler)}
+	n := &Node{config: Config{Client: true, Network: network, Now: time.Now}, store: s, copies: newCopies(), cache: newCache(0), voices: newVoices(slog.New(slog.DiscardHandler))}
 	var puts []records.Put
 	for i := range 400 {
 		puts = append(puts, postOf(t, network, i))

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"runtime"
@@ -10,8 +11,20 @@ import (
 	"testing"
 )
 
-// allocated is what answering a request took of memory, all that was let go of included.
-func (s *served) allocated(t *testing.T, request []byte) (answer, uint64) {
+// allocated is what answering a request took of memory, all that was let go of
+// included: the least of some times, because others in this process take some too.
+func (s *served) allocated(t *testing.T, request []byte) (got answer, least uint64) {
+	t.Helper()
+	least = math.MaxUint64
+	for range 5 {
+		var took uint64
+		got, took = s.allocatedOnce(t, request)
+		least = min(least, took)
+	}
+	return got, least
+}
+
+func (s *served) allocatedOnce(t *testing.T, request []byte) (answer, uint64) {
 	t.Helper()
 	conn, err := net.Dial("tcp", s.addr)
 	if err != nil {
