@@ -180,7 +180,7 @@ func (a *app) showSettings(c *configured, effective bool) error {
 			continue
 		}
 		value := strings.Join(strings.Fields(literal(s.value)), " ")
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", s.key, printable(value), a.out.styled(dim, printable(s.origin)))
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", s.key, printable(s.origin), printable(value)) // which may be long
 	}
 	_ = table.Flush() // into memory
 	switch {

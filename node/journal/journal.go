@@ -34,11 +34,19 @@ func New(c Config) *Journal {
 	j := &Journal{out: &lines{w: c.Writer, priorities: c.Priorities && c.JSON}, said: &said{all: map[message]*saying{}}}
 	j.SetLevels(c.Levels)
 	if c.JSON {
-		j.format = slog.NewJSONHandler(j.out, &slog.HandlerOptions{Level: slog.LevelDebug})
+		j.format = slog.NewJSONHandler(j.out, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: readable})
 	} else {
 		j.format = &text{out: j.out, colour: c.Colour}
 	}
 	return j
+}
+
+// readable writes durations as text does, instead of as nanoseconds.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
 
 // Logger is where the parts write. Each says which it is by [PartKey].

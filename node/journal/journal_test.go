@@ -156,17 +156,21 @@ func TestJournal_json(t *testing.T) {
 	log.Info("joined", "err", errors.New("level\":\"ERROR"))
 	log.Warn("slow")
 	log.Warn("slow")
-	log.Error("broken")
+	log.Error("broken", "after", 3*time.Second)
 	j.Close()
 	want := []struct{ prefix, level, msg string }{{"<6>", "INFO", "joined"}, {"<4>", "WARN", "slow"}, {"<3>", "ERROR", "broken"}, {"<4>", "WARN", "slow"}}
 	for i, line := range out.lines() {
 		var got struct {
 			Level, Msg, Part string
+			After            string
 			Repeated         int
 		}
 		rest, ok := strings.CutPrefix(line, want[i].prefix)
 		if err := json.Unmarshal([]byte(rest), &got); !ok || err != nil || got.Level != want[i].level || got.Msg != want[i].msg || got.Part != "dht" {
 			t.Errorf("line %d: %s, %v", i, line, err)
+		}
+		if i == 2 && got.After != "3s" {
+			t.Errorf("a duration: %s", line)
 		}
 		if i == 3 && got.Repeated != 1 {
 			t.Errorf("repeated: %s", line)
