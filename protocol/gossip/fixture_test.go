@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,8 +46,9 @@ type world struct {
 	links   *nodetest.Links
 	network records.Network
 	members []*member
-	hosts   []host.Host // of members and others, by their node on the links
-	random  *rand.Rand
+	hosts   []host.Host   // of members and others, by their node on the links
+	random  *rand.Rand    // of the goroutine that lays the network out
+	salts   atomic.Uint64 // of posts, so far
 
 	mu     sync.Mutex // protects all below, which members ask for
 	ids    []peer.ID  // of members
@@ -261,7 +263,7 @@ func (w *world) postAt(m *member, at time.Time, text string, tags ...records.Tag
 	tags = slices.Clone(tags)
 	slices.Sort(tags)
 	var salt [8]byte
-	binary.BigEndian.PutUint64(salt[:], w.random.Uint64())
+	binary.BigEndian.PutUint64(salt[:], w.salts.Add(1))
 	draft, err := records.NewPost(records.MillisOf(at), salt, records.PostHead{Tags: tags}, records.PostBody{Text: text})
 	w.must(err)
 	r, err := records.Seal(w.Context(), w.network, records.AuthorSigner(m.author), draft)
