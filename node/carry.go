@@ -191,6 +191,9 @@ func justUpTo(p records.Place, r *records.Record) records.Query {
 func (n *Node) agreed(ctx context.Context, queries []records.Query) []*records.Bucket {
 	out := make([]*records.Bucket, len(queries))
 	readings := n.readings(ctx, queries)
+	for _, r := range readings {
+		r.vote = true
+	}
 	n.ask(ctx, readings)
 	for i, r := range readings {
 		if all := r.union(); len(r.full) > 0 && r.agreed(all.Fingerprint) {

@@ -16,6 +16,7 @@ import (
 const (
 	readFull  = 2  // members asked for records: the second in case that the first is slow, or lies
 	readPrint = 14 // members asked for the fingerprint alone
+	voteSpare = 7  // members asked beyond a majority where one has to agree: some answer late, or hold less
 )
 
 // reading is one place being read.
@@ -31,6 +32,7 @@ type reading struct {
 	err       error                // why there are no members
 	kept      bool                 // we keep a copy: the whole place is asked about, and our copy is among what was shown
 	everybody bool                 // all members are asked, and waited for
+	vote      bool                 // a majority of the members has to agree: no fewer are asked
 	shown     bool                 // our copy was whole once: members are only asked for fingerprints at first
 	heard     func(records.Bucket) // told of what each shows, as it comes; nil for nobody
 
@@ -74,7 +76,7 @@ func (r *reading) first() (out []question) {
 		}
 	}
 	for _, m := range r.members {
-		if len(r.asked) >= readFull+readPrint && !r.everybody {
+		if len(r.asked) >= r.most() {
 			break
 		}
 		if !r.asked[m] {
@@ -82,6 +84,18 @@ func (r *reading) first() (out []question) {
 		}
 	}
 	return out
+}
+
+// most is how many are asked at first.
+func (r *reading) most() int {
+	switch {
+	case r.everybody:
+		return len(r.asked) + len(r.members)
+	case r.vote:
+		return max(readFull+readPrint, majority(len(r.members))+voteSpare)
+	default:
+		return readFull + readPrint
+	}
 }
 
 func (r *reading) question(m peer.ID, full bool) question {

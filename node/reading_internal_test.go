@@ -269,6 +269,34 @@ func TestReading_everybody(t *testing.T) {
 	}
 }
 
+// Where a majority has to agree, as many are asked as can make one, however many
+// members there are; and readers ask no more than ever.
+func TestReading_vote(t *testing.T) {
+	query := records.Query{Place: records.TagPlace("sky"), Before: records.Newest, Limit: 1}
+	var members []peer.ID
+	for n := range 100 {
+		members = append(members, peer.ID(fmt.Sprint("member ", n)))
+		for _, vote := range []bool{false, true} {
+			r := newReading(query, members, nil)
+			r.vote = vote
+			asked := r.first()
+			if !vote && len(asked) > readFull+readPrint || vote && len(asked) < min(len(members), majority(len(members))+voteSpare) {
+				t.Fatalf("%d of %d members are asked, by vote: %t", len(asked), len(members), vote)
+			}
+			if !vote {
+				continue
+			}
+			late := min(voteSpare, len(asked)-majority(len(members)))
+			for _, q := range asked[late:] {
+				r.take(q, &records.Bucket{Place: query.Place})
+			}
+			if !r.agreed(r.union().Fingerprint) {
+				t.Fatalf("no majority of %d members agrees although all of %d asked do but %d", len(members), len(asked), late)
+			}
+		}
+	}
+}
+
 // In place of each who says that he is no member another is asked, as long as there are
 // others: those who were made for a place never say so, and would be among few in the end.
 func TestReading_noMembersAreReplaced(t *testing.T) {
