@@ -100,8 +100,8 @@ func (l Limits) excess(s Stats, d diskSpace) (c Class, bytes int64) {
 		}
 	}
 	over := above(s.Bytes, l.quota())
-	if floor := l.floor(d); floor > 0 && d.free < floor+floor/8 {
-		over = max(over, floor+floor/4-d.free)
+	if b := l.onDisk(d); b.Short {
+		over = max(over, -b.Bytes)
 	}
 	for c := Cached; c < Held && over > 0; c++ {
 		if s.Class[c].Bytes > 0 {
@@ -109,6 +109,54 @@ func (l Limits) excess(s Stats, d diskSpace) (c Class, bytes int64) {
 		}
 	}
 	return Cached, 0
+}
+
+// A Room is how much more can be kept for others for good.
+type Room struct {
+	Bytes int64 // that fit; less than 0 when there are so many too many
+	Short bool  // too many by so much that some should go
+	Of    Bound // what leaves no more
+}
+
+// A Bound is what limits a store.
+type Bound uint8
+
+// The bounds.
+const (
+	Disk  Bound = iota // what is to be left free of it
+	Quota              // the store's own
+)
+
+// Room counts copies as room, because they go first. It asks the disk.
+func (s *Store) Room() (Room, error) {
+	space, err := s.space()
+	if err != nil {
+		return Room{}, err
+	}
+	return s.limits.room(s.Stats(), space), nil
+}
+
+func (l Limits) room(s Stats, d diskSpace) Room {
+	copies := s.Class[Cached].Bytes + s.Class[Followed].Bytes
+	d.free = min(d.free, math.MaxInt64-copies) + copies
+	room := l.onDisk(d)
+	if quota := l.quota(); quota < math.MaxInt64 {
+		used := s.Bytes - copies
+		if left := int64(lowMark*float64(quota)) - used; left < room.Bytes {
+			room = Room{Bytes: left, Short: above(used, quota) > 0, Of: Quota}
+		}
+	}
+	return room
+}
+
+// onDisk is how much more fits on a disk, which is less full only some time after
+// something has gone. One without a floor is taken for one without end.
+func (l Limits) onDisk(d diskSpace) Room {
+	floor := l.floor(d)
+	if floor <= 0 {
+		return Room{Bytes: math.MaxInt64}
+	}
+	return Room{Bytes: d.free - floor - floor/4, Short: d.free < floor+floor/8}
 }
 
 // above is by how much what is used is above the low mark of its limit, once it is
@@ -120,11 +168,12 @@ func above(used, limit int64) int64 {
 	return used - int64(lowMark*float64(limit))
 }
 
-// Pressed holds a token when [Store.Excess] may have something to say.
+// Pressed holds a token when [Store.Excess] or [Store.Room] may have something to say.
 func (s *Store) Pressed() <-chan struct{} { return s.pressed }
 
 func (s *Store) press(d diskSpace) {
-	if _, bytes := s.limits.excess(s.Stats(), d); bytes == 0 {
+	stats := s.Stats()
+	if _, bytes := s.limits.excess(stats, d); bytes == 0 && !s.limits.room(stats, d).Short {
 		return
 	}
 	select {

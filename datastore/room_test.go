@@ -115,3 +115,63 @@ func TestLimits_floor(t *testing.T) {
 	try(nil, strangers[1])
 	try(nil, mine[1])
 }
+
+// What more can be kept for others is the least that any limit leaves, as if no copies
+// were there.
+func TestRoom(t *testing.T) {
+	const floor = 1 << 20
+	disk := &smallDisk{}
+	disk.free.Store(1 << 40)
+	s, err := datastore.OpenOnWith(disk.under(datastore.NewMemoryKV()), datastore.Config{
+		Network: network(t), Limits: datastore.Limits{Quota: 100 << 10, Floor: floor},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closing(t, s)
+	room := func() datastore.Room {
+		t.Helper()
+		r, err := s.Room()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	empty := room()
+	if empty.Short || empty.Of != datastore.Quota || empty.Bytes > 90<<10 || empty.Bytes < 85<<10 {
+		t.Errorf("nothing is here, and the room is %+v", empty)
+	}
+	posts := newWriter(t, network(t)).posts(500)
+	if _, err := s.MergeAs(bg, datastore.Followed, putsAt(levelHour, posts[:50]...)); err != nil {
+		t.Fatal(err)
+	}
+	if r := room(); r.Short || r.Bytes < empty.Bytes*9/10 {
+		t.Errorf("copies alone are here, and the room is %+v", r)
+	}
+	if err := s.Drop(bg, places(putsAt(levelHour, posts[:50]...))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Merge(bg, putsAt(levelHour, posts...)); !errors.Is(err, datastore.ErrFull) {
+		t.Fatalf("got %v, want ErrFull", err)
+	}
+	if r := room(); !r.Short || r.Bytes >= 0 || r.Bytes < -10<<10 {
+		t.Errorf("it is full, and the room is %+v", r)
+	}
+	for _, c := range []struct {
+		free  int64
+		room  int64
+		short bool
+	}{{floor + floor/8, -floor / 8, false}, {floor, -floor / 4, true}} {
+		disk.free.Store(c.free)
+		if r := room(); r != (datastore.Room{Bytes: c.room, Short: c.short, Of: datastore.Disk}) {
+			t.Errorf("%d bytes of disk are free, and the room is %+v", c.free, r)
+		}
+	}
+}
+
+func places(puts []records.Put) (out []records.Place) {
+	for _, p := range puts {
+		out = append(out, p.Place)
+	}
+	return out
+}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"math"
 	"runtime"
 	"slices"
 	"time"
@@ -35,7 +36,8 @@ func nodeFigures() []figure {
 func ringFigures() []figure {
 	return []figure{
 		gauge("starling_network_nodes", "Nodes in the network, estimated.", func(i *instant) float64 { return i.Size }),
-		gauge("starling_neighbourhood_prefix_length", "Leading bits of its coordinate that the node shares with its neighbourhood.", func(i *instant) float64 { return float64(i.Prefix) }),
+		gauge("starling_neighbourhood_prefix_length", "Leading bits of its coordinate that all that the node holds shares.", func(i *instant) float64 { return float64(i.Prefix) }),
+		gauge("starling_neighbourhood_share_ratio", "Part of what its neighbourhood holds that the node holds: 1, or a half or less because there is no room for all of it.", func(i *instant) float64 { return math.Exp2(-float64(i.Narrowed)) }),
 		gauge("starling_neighbourhood_members", "Known members of the node's neighbourhood, itself included.", func(i *instant) float64 { return float64(i.Members) }),
 		gauge("starling_routing_table_nodes", "Nodes in the routing table.", func(i *instant) float64 { return float64(i.Routing.Table) }),
 		gauge("starling_routing_table_waiting_nodes", "Nodes that wait for a place in the routing table.", func(i *instant) float64 { return float64(i.Routing.Pending) }),

@@ -165,14 +165,14 @@ func (h *healer) answerFor(v healing.View, now time.Time) (filled bool) {
 	return before && !h.status.Filling
 }
 
-// grown notes that our region has this many bits now.
-func (h *healer) grown(bits int) {
+// grown notes that our region has this many bits now, and that of all we keep another.
+func (h *healer) grown(bits, reach int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.ledger.Grown(bits) {
 		h.status.Filling = true
 	}
-	h.shed.grown(bits)
+	h.shed.grown(reach)
 	h.told.grown(bits)
 	select {
 	case h.moved <- struct{}{}:
@@ -268,14 +268,13 @@ func (h *healer) note(s *comparison, now time.Time, err error) {
 }
 
 // common is the part of the ring that we and a neighbour hold: the region of whose
-// prefix is the longer.
+// prefix is the longer, if it lies in the other's.
 func (n *Node) common(ctx context.Context, p peer.ID) (healing.Part, bool) {
-	self, theirs := standsAt(n.host.ID()), standsAt(p)
-	c := healing.Part{Prefix: self, Bits: n.dht.Prefix()}
-	if bits, err := n.client.PrefixOf(ctx, p); err == nil && bits > c.Bits {
-		c = healing.Part{Prefix: theirs, Bits: bits}
+	ours, theirs := healing.Part{Prefix: standsAt(n.host.ID()), Bits: n.dht.Prefix()}, standsAt(p)
+	if bits, err := n.client.PrefixOf(ctx, p); err == nil {
+		return ours.Within(healing.Part{Prefix: theirs, Bits: bits})
 	}
-	return c, self.SharedBits(theirs) >= n.dht.Prefix()
+	return ours, ours.Holds(theirs)
 }
 
 // A comparison is what came of comparing with one neighbour.

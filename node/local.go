@@ -58,7 +58,7 @@ func (n *Node) fetch(ctx context.Context, p peer.ID, queries []records.Query) ([
 
 // members are the nodes responsible for a place, nearest first. Neighbours need
 // not agree on how large their neighbourhood is, so those of the place's region
-// who are known to hold less of it, and not this place, are left out. What it takes
+// who are known to hold less of it, and not this place, are left out, ourselves too. What it takes
 // to find them is found out for all who ask next, and no cost of this call's trace.
 func (n *Node) members(ctx context.Context, p records.Place) ([]peer.ID, error) {
 	c := p.Coordinate()
@@ -67,6 +67,9 @@ func (n *Node) members(ctx context.Context, p records.Place) ([]peer.ID, error) 
 		return nil, err
 	}
 	holders := slices.DeleteFunc(slices.Clone(hood.Peers), func(m peer.ID) bool {
+		if m == n.host.ID() {
+			return !n.dht.Holds(c)
+		}
 		held, known := n.client.KnownPrefix(m)
 		return known && standsAt(m).SharedBits(c) < held
 	})

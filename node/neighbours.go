@@ -39,11 +39,11 @@ func (n *Node) followPrefix(ctx context.Context) error {
 		}
 		if !n.config.Client {
 			n.gossip.SetRelayed(func(shard byte) bool {
-				return n.dht.Holds(protocol.ShardCoordinate(n.config.Network, shard))
+				return n.dht.Surrounds(protocol.ShardCoordinate(n.config.Network, shard)) // which takes no room
 			})
 		}
 		n.protect(protected)
-		n.healer.grown(n.dht.Prefix())
+		n.healer.grown(n.dht.Prefix(), n.reach())
 		select {
 		case n.moved <- struct{}{}:
 		default: // nobody has taken note of the last move yet

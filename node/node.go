@@ -57,6 +57,8 @@ type Node struct {
 	tagBook  tagBook
 	promises *promises
 
+	narrowedAt time.Time // when we last came to hold more or less of our share; only makeRoom uses it once Run has begun
+
 	stopping atomic.Bool // Run is about to end
 
 	closing sync.Once
@@ -116,6 +118,9 @@ func (n *Node) assemble() (err error) {
 	offences := protocol.NewOffences() // by the exchange and by kad-dht together
 	if n.dht, err = n.newDHT(offences); err != nil {
 		return fmt.Errorf("dht: %w", err)
+	}
+	if err = n.recallNarrowed(context.Background()); err != nil {
+		return err
 	}
 	n.holder = newHolder(n.metrics.timed(n.store), n.offers, c.Now, n.voices.store)
 	n.others = n.served()

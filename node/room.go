@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,7 +17,8 @@ const (
 )
 
 // makeRoom removes copies when the store is short of room, cached ones before
-// followed ones, until ctx ends. What was written for others or by the owner stays.
+// followed ones, until ctx ends. What was written for others or by the owner stays, but
+// a node that has no room for all of that holds less for others.
 func (n *Node) makeRoom(ctx context.Context) error {
 	ticker := time.NewTicker(roomEvery)
 	defer ticker.Stop()
@@ -27,7 +29,7 @@ func (n *Node) makeRoom(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if err := n.removeExcess(ctx); err != nil && ctx.Err() == nil {
+		if err := errors.Join(n.removeExcess(ctx), n.fit(ctx)); err != nil && ctx.Err() == nil {
 			n.voices.store.Warn("cannot make room in the store", "err", err)
 		}
 	}

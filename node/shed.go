@@ -11,7 +11,7 @@ import (
 // no longer its to hold. It is kept until the members there show that they hold it,
 // and one bit more than the region is kept always, because neighbours need not agree
 // on how large it is. So a network that grows and shrinks by a few nodes moves
-// nothing.
+// nothing. Only a node that has no room for its share keeps nothing else (narrow.go).
 
 const shedBatch = 64 // places whose members are asked at once
 
@@ -19,7 +19,7 @@ const shedBatch = 64 // places whose members are asked at once
 // has become smaller, and again as long as something is left that the members there
 // do not hold yet; these are given it.
 func (n *Node) shed(ctx context.Context) {
-	bits := n.dht.Prefix()
+	bits := n.reach()
 	if n.healer.shedTo(bits) {
 		return
 	}
@@ -32,7 +32,7 @@ func (n *Node) shed(ctx context.Context) {
 			n.voices.heal.Warn("look for what is no longer ours", "err", err)
 			return
 		}
-		if e.Coordinate == last || self.SharedBits(e.Coordinate) >= bits-1 || n.copies.keeps(e.Place) || n.cache.keeps(e.Place) {
+		if e.Coordinate == last || self.SharedBits(e.Coordinate) >= bits || n.copies.keeps(e.Place) || n.cache.keeps(e.Place) {
 			continue
 		}
 		last = e.Coordinate
@@ -42,16 +42,24 @@ func (n *Node) shed(ctx context.Context) {
 		}
 	}
 	complete = n.handOver(ctx, places) && complete
-	if complete && ctx.Err() == nil && n.dht.Prefix() == bits {
+	if complete && ctx.Err() == nil && n.reach() == bits {
 		n.healer.shedDone(bits)
 	}
 }
 
-// shedTo tells whether everything outside of a region of so many bits has been shed.
+// reach is how many bits of our coordinate all that we keep for others for good shares.
+func (n *Node) reach() int {
+	if n.dht.Narrowed() > 0 {
+		return n.dht.Prefix()
+	}
+	return max(0, n.dht.Prefix()-1)
+}
+
+// shedTo tells whether everything that shares fewer bits with us has been shed.
 func (h *healer) shedTo(bits int) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return bits < 2 || !h.shed.due(bits)
+	return !h.shed.due(bits)
 }
 
 func (h *healer) shedDone(bits int) {
@@ -67,9 +75,10 @@ func (n *Node) handOver(ctx context.Context, places []records.Place) bool {
 		return true
 	}
 	readings, own := n.confront(ctx, places)
+	narrowed := n.dht.Narrowed() > 0
 	var held []records.Place
 	for i, r := range readings {
-		if n.heldThere(r, own[i]) {
+		if n.heldThere(r, own[i], narrowed) {
 			held = append(held, places[i])
 		} else if len(r.members) > 0 {
 			n.repair(ctx, r, r.union())
@@ -110,8 +119,9 @@ func (n *Node) confront(ctx context.Context, places []records.Place) ([]*reading
 
 // heldThere tells whether a majority of the members of a place, and no fewer than
 // make a neighbourhood, hold all that we do; and whether nothing is on its way down
-// from here.
-func (n *Node) heldThere(r *reading, own records.Bucket) bool {
+// from here. Where a neighbourhood has fewer members, all of them must do, unless it is
+// ours and we only have no room for it.
+func (n *Node) heldThere(r *reading, own records.Bucket, narrowed bool) bool {
 	if len(r.members) == 0 {
 		return false
 	}
@@ -120,15 +130,27 @@ func (n *Node) heldThere(r *reading, own records.Bucket) bool {
 			return false
 		}
 	}
+	enough := map[records.Fingerprint]bool{own.Fingerprint: true} // of ours, or of more that somebody showed
+	for _, m := range r.members {
+		if full, shown := r.full[m]; shown && len(lacking(full, own)) == 0 {
+			enough[full.Fingerprint] = true
+		}
+	}
 	hold := 0
 	for _, m := range r.members {
-		full, shown := r.full[m]
-		claimed, told := r.prints[m]
-		if shown && len(lacking(full, own)) == 0 || told && claimed.Fingerprint == own.Fingerprint {
+		b, told := r.full[m]
+		if !told {
+			b, told = r.prints[m]
+		}
+		if told && enough[b.Fingerprint] {
 			hold++
 		}
 	}
-	return hold >= max(majority(len(r.members)), min(len(r.members), n.config.Network.Params.Neighbourhood))
+	least := n.config.Network.Params.Neighbourhood
+	if !narrowed {
+		least = min(least, len(r.members))
+	}
+	return hold >= max(majority(len(r.members)), least)
 }
 
 func (h *healer) dropped(places int) {

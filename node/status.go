@@ -26,7 +26,9 @@ type Status struct {
 	NetworkID  string // as on the wire
 	Ready      bool
 	Peers      int       // connected
-	Prefix     int       // bits of coordinate that our neighbourhood shares
+	Prefix     int       // bits of coordinate that all we hold shares
+	Narrowed   int       // of these, bits that our neighbourhood does not share, because we have no room for all of it
+	ShortOf    string    // the setting that would have to give more for that; empty when nothing is short
 	Members    int       // of our neighbourhood that we know, ourselves included
 	Size       float64   // nodes in the network, estimated
 	Records    int64     // in the store
@@ -115,7 +117,7 @@ func (n *Node) Status() Status {
 	s := Status{
 		PeerID: n.host.ID(), Network: n.config.Network.Name, NetworkID: n.config.Network.ID(),
 		Ready: n.isReady(), Peers: len(n.host.Network().Peers()),
-		Prefix: view.Prefix, Members: view.Members, Size: view.Size, Planted: view.Planted, PlantedAt: view.PlantedAt,
+		Prefix: view.Prefix, Narrowed: view.Narrowed, ShortOf: n.shortOf(view.Narrowed), Members: view.Members, Size: view.Size, Planted: view.Planted, PlantedAt: view.PlantedAt,
 		Routing: routingOf(view),
 		Records: stats.Records, StoreBytes: stats.Bytes, Quota: n.config.StoreQuota, Kept: keptOf(stats),
 		ValuesKept: view.ValuesKept, ValuesRefused: view.ValuesRefused,

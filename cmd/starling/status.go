@@ -40,7 +40,7 @@ func (a *app) status(s api.Status) error {
 	}
 	return a.out.line(`node      %s, %s for %s
 network   %s (%s), about %.0f nodes, %d of them connected
-keeps     %d records in %s, with %d others of its neighbourhood (%d bits)
+keeps     %d records in %s, with %d others of its neighbourhood (%d bits)%s
 store     %s: %s own, %s held, %s followed, %s cached
 healing   %s
 moved     %s
@@ -51,10 +51,18 @@ user      %s
 version   %s`,
 		s.PeerID, state, time.Duration(s.Uptime)*time.Second,
 		s.Network, s.NetworkID, s.Size, s.Peers,
-		s.Records, size(s.StoreBytes), s.Members-1, s.Prefix,
+		s.Records, size(s.StoreBytes), s.Members-1, s.Prefix, narrowed(s),
 		quota(s), size(s.Kept.Own), size(s.Kept.Held), size(s.Kept.Followed), size(s.Kept.Cached), healing(s.Healing), moved(s.Healing), planted(s),
 		s.Routing.Table, s.Routing.Groups, s.Routing.Pending, s.Routing.Refused, s.Routing.Banned,
 		s.Cached, size(s.CacheBytes), s.Hot, s.Copies, s.User, s.Version)
+}
+
+// narrowed says how much less a node holds than its neighbours, and what would change that.
+func narrowed(s api.Status) string {
+	if s.Narrowed == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; 1/%d of what those hold: %s leaves no room for more", 1<<s.Narrowed, s.ShortOf)
 }
 
 // healing says with whom what is held was compared.

@@ -85,7 +85,9 @@ type Status struct {
 	NetworkID  string     `json:"network_id" doc:"Its name and parameters, as on the wire." example:"main.1f3a5b7c"`
 	Ready      bool       `json:"ready" doc:"Whether the node can find others."`
 	Peers      int        `json:"peers" doc:"Connected peers." example:"24"`
-	Prefix     int        `json:"prefix" doc:"Bits of coordinate that the node's neighbourhood shares."`
+	Prefix     int        `json:"prefix" doc:"Bits of coordinate that all that the node holds shares."`
+	Narrowed   int        `json:"narrowed" doc:"Of these, bits that its neighbourhood does not share, because there is no room for all of it: with 1 it holds half, with 2 a quarter."`
+	ShortOf    string     `json:"short_of" doc:"The setting that would have to give more for that; empty when there is room." example:"store.quota"`
 	Members    int        `json:"members" doc:"Members of the neighbourhood, the node itself included." example:"16"`
 	Size       float64    `json:"size" doc:"Nodes in the network, estimated." example:"57.3"`
 	Planted    uint64     `json:"planted" doc:"Places whose neighbourhood looked planted: an alarm, and no more."`
@@ -185,7 +187,7 @@ type Routing struct {
 func statusOf(s node.Status, me records.User) Status {
 	out := Status{
 		PeerID: s.PeerID.String(), User: me.String(), Network: s.Network, NetworkID: s.NetworkID, Ready: s.Ready,
-		Peers: s.Peers, Prefix: s.Prefix, Members: s.Members, Size: s.Size, Planted: s.Planted, Routing: Routing(s.Routing),
+		Peers: s.Peers, Prefix: s.Prefix, Narrowed: s.Narrowed, ShortOf: s.ShortOf, Members: s.Members, Size: s.Size, Planted: s.Planted, Routing: Routing(s.Routing),
 		Records: s.Records, StoreBytes: s.StoreBytes, StoreQuota: s.Quota,
 		Kept:    Kept{Own: s.Kept.Own, Held: s.Kept.Held, Followed: s.Kept.Followed, Cached: s.Kept.Cached},
 		Healing: healingOf(s.Healing, s.Mending), Cached: s.Cached, CacheBytes: s.CachedSize, Hot: s.Hot, Copies: s.Copies,

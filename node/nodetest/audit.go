@@ -86,11 +86,15 @@ func (x *Node) Lose(ctx context.Context, root records.Place) (int, error) {
 }
 
 // Strays is how many entries the node holds of places that lie outside of twice its
-// region: one bit of slack is kept.
+// region, for one bit of slack is kept; or outside of its region, if it has no room for more.
 func (x *Node) Strays() (n int) {
-	own, prefix := records.Coordinate(sha256.Sum256([]byte(x.PeerID()))), x.Status().Prefix
+	own, s := records.Coordinate(sha256.Sum256([]byte(x.PeerID()))), x.Status()
+	kept := s.Prefix
+	if s.Narrowed == 0 {
+		kept--
+	}
 	for e, err := range x.store.All() {
-		if err == nil && own.SharedBits(e.Coordinate) < prefix-1 {
+		if err == nil && own.SharedBits(e.Coordinate) < kept {
 			n++
 		}
 	}

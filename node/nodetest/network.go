@@ -20,6 +20,8 @@ type Config struct {
 	// so that they stand at the same places of the ring each time.
 	Keys uint64
 	Tune func(i int, c *starling.Config)
+	// Quota is how many bytes a node's store may take; nil or 0 for no bound.
+	Quota func(i int) int64
 }
 
 // T is what a network asks of the test that it runs in. A *testing.T is one.

@@ -23,6 +23,7 @@ type Node struct {
 	Index int
 	Clock *Clock                   // what the node takes for the time
 	Disk  *datastore.SimulatedDisk // what its store lies on
+	Quota int64                    // bytes that its store may take from its next start on; 0 for no bound
 
 	config   starling.Config // as it is started again with, but for the store
 	store    *datastore.Store
@@ -41,6 +42,9 @@ const diskFloor = 1 << 20
 func (n *Network) Start() *Node {
 	n.t.Helper()
 	x := &Node{Index: len(n.Nodes), Clock: &Clock{}, Disk: datastore.NewSimulatedDisk()}
+	if n.config.Quota != nil {
+		x.Quota = n.config.Quota(x.Index)
+	}
 	x.config = n.nodeConfig(x)
 	n.run(x, x.config)
 	x.config.Store = nil
@@ -119,7 +123,7 @@ func (n *Network) entropy(what string, number int) io.Reader {
 // open opens the store on a node's disk.
 func (n *Network) open(x *Node, owner records.User) *datastore.Store {
 	n.t.Helper()
-	s, err := x.Disk.Open(datastore.Config{Network: n.network, Owner: owner, Limits: datastore.Limits{Floor: diskFloor}})
+	s, err := x.Disk.Open(datastore.Config{Network: n.network, Owner: owner, Limits: datastore.Limits{Quota: x.Quota, Floor: diskFloor}})
 	if err != nil {
 		n.t.Fatalf("open store of node %d: %v", x.Index, err)
 	}

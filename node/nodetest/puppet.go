@@ -201,6 +201,9 @@ func (p *puppet) Prefix() int {
 	}
 }
 
+// Narrowed is nothing of it.
+func (p *puppet) Narrowed() int { return 0 }
+
 // Holds is true of everything.
 func (p *puppet) Holds(records.Coordinate) bool { return true }
 

@@ -45,7 +45,8 @@ type DHT struct {
 	mu         sync.Mutex // protects everything below
 	run        bool       // Run was called
 	wire       *wire      // nil unless running
-	prefix     int
+	prefix     int        // by the rule
+	narrowed   int        // bits by which ours is longer, for want of room
 	size       float64
 	density    float64              // the size by which a crowd is judged
 	neighbours map[peer.ID]struct{} // members of our own neighbourhood, ourselves not
@@ -54,7 +55,8 @@ type DHT struct {
 // Status is the state of a DHT, for people and metrics.
 type Status struct {
 	Server   bool    // whether we stand in others' tables
-	Prefix   int     // bits of our coordinate that our neighbourhood shares
+	Prefix   int     // bits of our coordinate that all we hold shares
+	Narrowed int     // of these, bits that our neighbourhood does not share
 	Members  int     // nodes known in our neighbourhood, ourselves included
 	Size     float64 // estimated nodes in the network
 	Table    int     // nodes in the routing table
@@ -239,11 +241,12 @@ func (d *DHT) Ready() <-chan struct{} { return d.ready }
 // Server tells whether we may stand in others' tables and hold records.
 func (d *DHT) Server() bool { return d.server }
 
-// Prefix is how many bits of our coordinate our neighbourhood shares.
+// Prefix is how many bits of our coordinate all that we hold shares: as many as our
+// neighbourhood does, and those that [DHT.Narrow] adds.
 func (d *DHT) Prefix() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.prefix
+	return min(d.prefix+d.narrowed, maxPrefix)
 }
 
 // Changed delivers when our neighbourhood has changed, its prefix or its members;
@@ -282,7 +285,7 @@ func (d *DHT) Size() float64 {
 func (d *DHT) Status() Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := Status{Server: d.server, Prefix: d.prefix, Members: len(d.neighbours), Size: d.size}
+	s := Status{Server: d.server, Prefix: min(d.prefix+d.narrowed, maxPrefix), Narrowed: d.narrowed, Members: len(d.neighbours), Size: d.size}
 	s.Planted, s.PlantedAt = d.lookout.seen()
 	s.ValuesKept, s.ValuesRefused = d.values.kept.Load(), d.values.refused.Load()
 	if d.server {
@@ -310,10 +313,7 @@ func (d *DHT) publish(prefix int, size sizeEstimate, neighbours []contact) (chan
 	d.size, d.density = size.size, max(size.size, size.raw()) // a network that grows quickly is not planted
 	d.mu.Unlock()
 	if changed {
-		select {
-		case d.changed <- struct{}{}:
-		default:
-		}
+		d.notice()
 	}
 	return changed
 }

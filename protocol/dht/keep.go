@@ -100,7 +100,7 @@ func (k *keeper) run(ctx context.Context) error {
 // should be another, or while we look for somebody to join through.
 func (k *keeper) patience() time.Duration {
 	switch {
-	case k.silences == 1 || k.joined && k.rule.Unsure(k.Prefix()):
+	case k.silences == 1 || k.joined && k.rule.Unsure(k.ruled()):
 		return unsureTime
 	case k.wire.table.lib.Size() == 0 && len(k.entries()) > 0:
 		return alonePace
@@ -143,7 +143,7 @@ func (k *keeper) note(e event) bool {
 }
 
 // ground is the region that decides our prefix: our neighbourhood and its sibling.
-func (k *keeper) ground() region { return regionOf(k.self.at, max(0, k.Prefix()-1)) }
+func (k *keeper) ground() region { return regionOf(k.self.at, max(0, k.ruled()-1)) }
 
 // round looks at our surroundings anew: who is there, how large the network is,
 // which prefix follows. It tells whether our neighbourhood changed.
@@ -186,7 +186,7 @@ func (k *keeper) round(ctx context.Context, full bool) (changed bool) {
 // nearest to us, whom rounds ask, may be there because of us. Whom it finds is in the
 // table by the next round.
 func (k *keeper) explore(ctx context.Context) {
-	home := regionOf(k.self.at, k.Prefix())
+	home := regionOf(k.self.at, k.ruled())
 	if k.rule.Unsure(home.bits) || k.explored != nil && *k.explored == home {
 		return
 	}
@@ -343,7 +343,7 @@ func (k *keeper) checkSuspects(ctx context.Context, full bool) []peer.ID {
 // settle draws the conclusions of a round: our prefix and who our neighbours are.
 // It tells whether either changed.
 func (k *keeper) settle(found []contact) (changed bool) {
-	was := k.Prefix()
+	was := k.ruled()
 	is := k.rule.Next(was, k.census(), k.joined)
 	home := regionOf(k.self.at, is)
 	neighbours := slices.DeleteFunc(slices.Clone(found), func(c contact) bool { return !home.holds(c.at) })

@@ -47,7 +47,7 @@ func (d *DHT) Members(ctx context.Context, c records.Coordinate) (Neighbourhood,
 }
 
 func (d *DHT) members(ctx context.Context, w *wire, c records.Coordinate) (Neighbourhood, error) {
-	bits, most := d.Prefix(), maxPrefix
+	bits, most := d.ruled(), maxPrefix
 	var thin *survey // of c's part of the region, where there are too few
 	for turn := 1; ; turn++ {
 		s, err := d.surveys.get(ctx, c, bits, func(ctx context.Context, r region) (*survey, error) {

@@ -14,7 +14,7 @@ const tellTimeout = 2 * time.Second
 // until two say the same: then the third does not matter. Our own stands in for whoever
 // is missing or does not tell, or not soon.
 func (d *DHT) toldBits(ctx context.Context, s *survey, near []member) [3]int {
-	own := d.Prefix()
+	own := d.ruled() // of the neighbourhood, also when we have no room for all of it
 	bits, unknown := []int{}, []peer.ID{}
 	for _, m := range near {
 		if m.id == d.self.id || d.cfg.PrefixOf == nil {
@@ -63,7 +63,7 @@ func (d *DHT) ask(ctx context.Context, s *survey, bits []int, nodes []peer.ID) [
 		case t := <-told:
 			if t.err != nil || t.bits < 0 || t.bits > maxPrefix {
 				d.cfg.Log.Debug("prefix not told", "peer_id", t.from, "bits", t.bits, "err", t.err)
-				t.bits = d.Prefix()
+				t.bits = d.ruled()
 			}
 			if !enough && ctx.Err() == nil {
 				bits = append(bits, t.bits)

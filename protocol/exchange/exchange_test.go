@@ -139,21 +139,22 @@ func TestPut_membersOnly(t *testing.T) {
 	inBubble(t, 2, func(t *testing.T, w *world) {
 		r := post(t, 1, 1)
 		for _, c := range []struct {
-			flip int // the bit in which the server's region differs
-			want exchange.Code
-		}{{-1, 0}, {4, 0}, {3, exchange.NotAMember}, {0, exchange.NotAMember}} {
+			flip     int // the bit in which the server's region differs
+			narrowed int // of the five bits, for want of room
+			want     exchange.Code
+		}{{-1, 0, 0}, {4, 0, 0}, {3, 0, exchange.NotAMember}, {0, 0, exchange.NotAMember}, {-1, 1, 0}, {4, 1, exchange.NotAMember}} {
 			of := month(r).Coordinate()
 			if c.flip >= 0 {
 				of[0] ^= 0x80 >> c.flip
 			}
-			_, stop := w.serve(t, 1, newMemory(t), region{bits: 5, of: of})
+			_, stop := w.serve(t, 1, newMemory(t), region{bits: 5, of: of, narrowed: c.narrowed})
 			client := w.client(t, 0)
 			results, err := client.Put(t.Context(), w.id(1), []records.Put{{Place: month(r), Record: r}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if got := code(results[0].Err); got != c.want {
-				t.Errorf("region differs in bit %d of 5: %v, want %s", c.flip, results[0].Err, c.want)
+				t.Errorf("region differs in bit %d of 5, narrowed by %d: %v, want %s", c.flip, c.narrowed, results[0].Err, c.want)
 			}
 			stop()
 			client.Close()

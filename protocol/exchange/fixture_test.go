@@ -148,11 +148,14 @@ func (m *memory) Bucket(q records.Query) (records.Bucket, error) {
 
 // region is the coordinates that share the first bits of one.
 type region struct {
-	bits int
-	of   records.Coordinate
+	bits     int
+	of       records.Coordinate
+	narrowed int // of the bits
 }
 
 func (r region) Prefix() int { return r.bits }
+
+func (r region) Narrowed() int { return r.narrowed }
 
 func (r region) Holds(c records.Coordinate) bool {
 	for i := range r.bits {

@@ -285,6 +285,7 @@ func TestFollow_keepAlive(t *testing.T) {
 type changing struct{ now atomic.Pointer[region] }
 
 func (c *changing) Prefix() int                      { return c.now.Load().Prefix() }
+func (c *changing) Narrowed() int                    { return c.now.Load().Narrowed() }
 func (c *changing) Holds(at records.Coordinate) bool { return c.now.Load().Holds(at) }
 
 // A follower is told when a root is no longer held where it listens.

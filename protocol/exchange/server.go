@@ -30,6 +30,7 @@ type Store interface {
 // Region is the part of the ring whose places the server holds.
 type Region interface {
 	Prefix() int                     // how many leading bits of a coordinate it fixes
+	Narrowed() int                   // of these, those that its neighbourhood does not fix, for want of room here
 	Holds(c records.Coordinate) bool // whether c lies in it
 }
 
@@ -133,11 +134,15 @@ func (s *Server) member(c records.Coordinate) bool { return Member(s.cfg.Region,
 
 // Member tells whether a server of region r takes c for its own to hold: it is, or
 // would be if its prefix were a bit shorter. Estimates of the network's size differ
-// between neighbours, and a writer goes by that of others.
+// between neighbours, and a writer goes by that of others. Where there is no room for
+// the whole region, there is none for that bit either.
 func Member(r Region, c records.Coordinate) bool {
 	bits := r.Prefix()
-	if bits <= 0 || r.Holds(c) {
+	switch {
+	case bits <= 0 || r.Holds(c):
 		return true
+	case r.Narrowed() > 0:
+		return false
 	}
 	last := bits - 1
 	c[last/8] ^= 0x80 >> (last % 8)

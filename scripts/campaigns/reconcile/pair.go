@@ -33,6 +33,7 @@ type pair struct {
 type all struct{}
 
 func (all) Prefix() int                   { return 0 }
+func (all) Narrowed() int                 { return 0 }
 func (all) Holds(records.Coordinate) bool { return true }
 
 // counted counts the elements that are listed, and what it took to answer.
