@@ -155,11 +155,18 @@ func fewer(entries []entry) []entry {
 	})
 }
 
-// fetch reads the records of entries of a place, in the order in which they lie
-// on disk.
+// fetch is the records of entries of a place. Those that are not at hand are read, in
+// the order in which they lie on disk.
 func (s *Store) fetch(v snapshot, at records.Coordinate, entries []entry) (map[records.ItemKey]*records.Record, []bad, error) {
-	slices.SortFunc(entries, func(a, b entry) int { return bytes.Compare(a.pos.Key[:], b.pos.Key[:]) })
 	byKey := make(map[records.ItemKey]*records.Record, len(entries))
+	entries = slices.DeleteFunc(entries, func(e entry) bool {
+		r := s.recent.get(e)
+		if r != nil {
+			byKey[e.pos.Key] = r
+		}
+		return r != nil
+	})
+	slices.SortFunc(entries, func(a, b entry) int { return bytes.Compare(a.pos.Key[:], b.pos.Key[:]) })
 	var found []bad
 	for _, e := range entries {
 		r, places, err := s.readRecord(v, e.pos.Key)
@@ -169,6 +176,7 @@ func (s *Store) fetch(v snapshot, at records.Coordinate, entries []entry) (map[r
 		switch {
 		case err == nil:
 			byKey[e.pos.Key] = r
+			s.recent.add(r)
 		case errors.Is(err, errNoKey), errors.Is(err, ErrCorrupt):
 			found = append(found, bad{e, err})
 		default:

@@ -22,9 +22,13 @@ var ErrNoKey = errNoKey
 
 func NewMemoryKV() KV { return newMemory() }
 
+// FewRecent is how many records stores of tests keep at hand: so few that they come
+// and go.
+const FewRecent = 16
+
 // OpenOn makes a store of a map, which it closes in the end.
 func OpenOn(m KV, n records.Network) (*Store, error) {
-	return OpenOnWith(m, Config{Network: n})
+	return OpenOnWith(m, Config{Network: n, Recent: FewRecent})
 }
 
 // OpenOnWith is OpenOn with an owner and limits.
@@ -200,3 +204,6 @@ func (s *Store) Tidy() {
 		d.tidy()
 	}
 }
+
+// Forget has every record be read from disk again.
+func (s *Store) Forget() { s.recent.byID.Purge() }

@@ -225,7 +225,7 @@ func openOn(t fataler, m datastore.KV, n records.Network) *datastore.Store {
 
 func openDir(t fataler, dir string, n records.Network) *datastore.Store {
 	t.Helper()
-	s, err := datastore.Open(datastore.Config{Dir: dir, Network: n})
+	s, err := datastore.Open(datastore.Config{Dir: dir, Network: n, Recent: datastore.FewRecent})
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}

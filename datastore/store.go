@@ -20,6 +20,7 @@ type Config struct {
 	Network records.Network // a store holds the records of one network for good
 	Owner   records.User    // whose records are kept come what may; zero for nobody's
 	Limits  Limits          // the zero value keeps a tenth of the disk free and has no other bounds
+	Recent  int             // records that were read lately and are kept decoded, at most 9 KiB each; 0 keeps none
 	Log     *slog.Logger    // nil for none
 	FS      vfs.FS          // nil for the operating system's; campaigns put a faulty one here
 }
@@ -55,8 +56,9 @@ type Store struct {
 	kv     kv           // protected by life; the committer alone exchanges it, and needs no lock to use it
 	closed bool         // protected by life
 
-	sums  *sums
-	stats atomic.Pointer[Stats]
+	sums   *sums
+	stats  atomic.Pointer[Stats]
+	recent recent
 
 	// Of the committer alone.
 	flying  bool // a group is on its way to the disk
@@ -124,7 +126,12 @@ func newStore(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	lately, err := newRecent(cfg.Recent)
+	if err != nil {
+		return nil, err
+	}
 	s := &Store{
+		recent:  lately,
 		network: cfg.Network,
 		owner:   cfg.Owner,
 		limits:  cfg.Limits,

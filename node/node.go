@@ -162,6 +162,7 @@ func openStore(c Config) (*datastore.Store, error) {
 	s, err := datastore.Open(datastore.Config{
 		Dir: storeDir(c.DataDir), Network: c.Network, Owner: c.Person.User(), Log: c.Log.With("part", "store"),
 		Limits: datastore.Limits{Quota: c.StoreQuota, Followed: c.StoreQuota / 4, Floor: c.FreeSpace},
+		Recent: c.DoorSize,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)

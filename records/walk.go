@@ -36,6 +36,7 @@ type Walk struct {
 	open     map[Place]Query // asked and not answered yet
 	failed   map[Place]bool
 	found    map[ItemKey]*Record // those before the cursor
+	order    []*Record           // what sorted gives, until something else is found; nil then
 	answered []Place             // in this order
 }
 
@@ -183,6 +184,7 @@ func (w *Walk) take(r *Record) {
 	}
 	if held := w.found[r.key]; held == nil || r.Wins(held) {
 		w.found[r.key] = r
+		w.order = nil
 	}
 }
 
@@ -240,8 +242,12 @@ func (w *Walk) oldest() *Record {
 	return nil
 }
 
-// sorted is what was found and has not expired, newest first.
+// sorted is what was found and has not expired, newest first. Some of it may have been
+// handed out: nobody changes it.
 func (w *Walk) sorted() []*Record {
+	if w.order != nil {
+		return w.order
+	}
 	all := make([]*Record, 0, len(w.found))
 	for _, r := range w.found {
 		if r.expires == 0 || r.expires > w.now {
@@ -249,7 +255,8 @@ func (w *Walk) sorted() []*Record {
 		}
 	}
 	slices.SortFunc(all, func(r, s *Record) int { return w.position(s).Compare(w.position(r)) })
-	return all
+	w.order = slices.Clip(all)
+	return w.order
 }
 
 // Settled is the head of the page as far as it is certain: what stands after every
@@ -259,7 +266,7 @@ func (w *Walk) sorted() []*Record {
 func (w *Walk) Settled() []*Record {
 	all := w.sorted()
 	if _, sure := w.needed(maps.Keys(w.pending)); !sure && len(w.open) == 0 {
-		return all[:min(len(all), w.want)] // nothing is asked any more, guesses neither
+		return head(all, w.want) // nothing is asked any more, guesses neither
 	}
 	var unknown Position
 	for _, queries := range []map[Place]Query{w.pending, w.open} {
@@ -277,8 +284,11 @@ func (w *Walk) Settled() []*Record {
 	for n < min(len(all), w.want) && w.position(all[n]).Compare(unknown) >= 0 {
 		n++
 	}
-	return all[:n]
+	return head(all, n)
 }
+
+// head is the first n of all, or what there is; appending to it copies.
+func head(all []*Record, n int) []*Record { return slices.Clip(all[:min(len(all), n)]) }
 
 func earlier(a, b Position) Position {
 	if a.Compare(b) < 0 {
@@ -301,7 +311,7 @@ func (w *Walk) Page() Page {
 	}
 	maps.DeleteFunc(unknown, func(p Place, _ bool) bool { return !w.known[p] })
 	gaps, _ := w.needed(maps.Keys(unknown))
-	return Page{Records: all[:min(len(all), w.want)], Gaps: gaps, More: len(all) >= w.want}
+	return Page{Records: head(all, w.want), Gaps: gaps, More: len(all) >= w.want}
 }
 
 // newerFirst orders places by the end of their time, and coarser ones first.
