@@ -29,6 +29,11 @@ func nodeFigures() []figure {
 			}
 		}, "reason"),
 		gauge("starling_peers", "Connected peers.", func(i *instant) float64 { return float64(i.Peers) }),
+		counters("starling_limits_reached_total", "Times that a limit was reached, by the setting; records.followed is in GET /v1/limits, libp2p scales with the machine's memory.", func(i *instant, say tell) {
+			for which, w := range brimWords {
+				say(float64(i.brims[which]), w.setting)
+			}
+		}, "setting"),
 		gauge("starling_followed_sources", "Hashtags and users that the owner follows.", func(i *instant) float64 { return float64(i.followed) }),
 	}
 }

@@ -44,6 +44,7 @@ func (n *Node) Follow(ctx context.Context, s Source) error {
 	case at >= 0:
 		list[at] = follow{Followed: Followed{s, n.now()}}
 	case len(list) >= MaxFollowed:
+		n.brims.reach(brimFollowed)
 		return ErrManyFollowed
 	default:
 		list = append(list, follow{Followed: Followed{s, n.now()}})

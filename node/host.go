@@ -28,7 +28,7 @@ var ErrListen = errors.New("cannot listen")
 
 // newHost makes the libp2p host. candidates offers peers that may relay for us;
 // it is asked only once the host runs.
-func newHost(c Config, candidates func(ctx context.Context, n int) <-chan peer.AddrInfo) (host.Host, error) {
+func newHost(c Config, b *brims, candidates func(ctx context.Context, n int) <-chan peer.AddrInfo) (host.Host, error) {
 	opts := []libp2p.Option{
 		libp2p.Identity(c.Identity), libp2p.UserAgent("starling"),
 	}
@@ -42,7 +42,7 @@ func newHost(c Config, candidates func(ctx context.Context, n int) <-chan peer.A
 	if c.HostOptions != nil {
 		opts = append(opts, c.HostOptions...)
 	} else {
-		network, err := networkOptions(c, candidates)
+		network, err := networkOptions(c, b, candidates)
 		if err != nil {
 			return nil, err
 		}
@@ -59,12 +59,12 @@ func newHost(c Config, candidates func(ctx context.Context, n int) <-chan peer.A
 	return h, nil
 }
 
-func networkOptions(c Config, candidates func(ctx context.Context, n int) <-chan peer.AddrInfo) ([]libp2p.Option, error) {
+func networkOptions(c Config, b *brims, candidates func(ctx context.Context, n int) <-chan peer.AddrInfo) ([]libp2p.Option, error) {
 	listen, err := resolvePorts(c.Listen)
 	if err != nil {
 		return nil, err
 	}
-	limits, err := resourceLimits(c)
+	limits, err := resourceLimits(c, b)
 	if err != nil {
 		return nil, err
 	}
@@ -114,13 +114,13 @@ func reachOptions(c Config, candidates func(ctx context.Context, n int) <-chan p
 const exchangeStreams = 128
 
 // resourceLimits scales libp2p's defaults to the machine. Test networks are not
-// limited by address, because their nodes share one.
-func resourceLimits(c Config) (network.ResourceManager, error) {
+// limited by address, because their nodes share one. What is refused is noted.
+func resourceLimits(c Config, b *brims) (network.ResourceManager, error) {
 	scaling := rcmgr.DefaultLimits
 	libp2p.SetDefaultServiceLimits(&scaling)
 	scaling.ProtocolPeerBaseLimit.StreamsInbound = exchangeStreams
 	scaling.ProtocolPeerBaseLimit.Streams = 2 * exchangeStreams
-	var opts []rcmgr.Option
+	opts := []rcmgr.Option{rcmgr.WithTraceReporter(b)}
 	if c.perIPGroup() == 0 {
 		opts = append(opts, rcmgr.WithLimitPerSubnet(
 			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 0, ConnCount: c.ConnsHigh}},

@@ -158,6 +158,7 @@ func (n *Node) storeCopy(ctx context.Context, p records.Place, b records.Bucket)
 		bytes += int64(len(r.Bytes()))
 	}
 	if !n.cache.fill(p, bytes) {
+		n.brims.reach(brimCache)
 		return errNoBudget
 	}
 	if err := n.store.Datastore().Put(ctx, copyKey(p), p.Bytes()); err != nil {

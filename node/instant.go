@@ -26,6 +26,7 @@ type instant struct {
 	served   exchange.Stats
 	live     gossip.Stats
 	followed int
+	brims    [brimCount]uint64
 }
 
 // instant looks at every part. It waits for none.
@@ -33,7 +34,7 @@ func (n *Node) instant() *instant {
 	return &instant{
 		Status: n.Status(), at: n.now(), started: n.started, health: n.Health(),
 		stats: n.store.Stats(), disk: n.store.Condition(), dht: n.dht.Status(),
-		served: n.server.Stats(), live: n.gossip.Stats(), followed: len(n.Following()),
+		served: n.server.Stats(), live: n.gossip.Stats(), followed: len(n.Following()), brims: n.brims.all(),
 	}
 }
 

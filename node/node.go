@@ -56,6 +56,7 @@ type Node struct {
 	tracer   trace.Tracer // nil where nobody asks
 	tagBook  tagBook
 	promises *promises
+	brims    *brims
 
 	narrowedAt time.Time // when we last came to hold more or less of our share; only makeRoom uses it once Run has begun
 
@@ -79,12 +80,12 @@ func New(c Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		config: c, log: c.Log.With("part", "node"), voices: newVoices(c.Log), started: c.Now(), stopped: make(chan struct{}), moved: make(chan struct{}, 1),
+		config: c, log: c.Log.With("part", "node"), voices: newVoices(c.Log), started: c.Now(), brims: &brims{}, stopped: make(chan struct{}), moved: make(chan struct{}, 1),
 		door: records.NewDoor(c.Network, c.DoorSize), tree: newTree(c.Network), copies: newCopies(), cache: newCache(c.Cache),
 		fetching: semaphore.NewWeighted(maxFetches),
 		healer:   newHealer(!c.Client), shapes: newShapes(),
 	}
-	n.hearing, n.repairs = newHearing(n), newRepairs(c.MendRate, n.giveShare)
+	n.hearing, n.repairs = newHearing(n), newRepairs(c.MendRate, n.giveShare, func() { n.brims.reach(brimPace) })
 	n.metrics = newMetrics(n)
 	if c.Traces != nil {
 		n.tracer = c.Traces.Tracer(tracerName, trace.WithInstrumentationVersion(Version))
@@ -108,7 +109,7 @@ func (n *Node) assemble() (err error) {
 		return err
 	}
 	n.history = newHistory(n.store.Datastore(), n.door, c.Now, c.Log.With("part", "history"))
-	if n.host, err = newHost(c, n.relayCandidates); err != nil {
+	if n.host, err = newHost(c, n.brims, n.relayCandidates); err != nil {
 		return err
 	}
 	n.hot = newHot(c.Network, n.host.ID())
@@ -213,6 +214,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.keepCopies(ctx) })
 	g.Go(func() error { return n.makeRoom(ctx) })
 	g.Go(func() error { return n.refetch(ctx) })
+	g.Go(func() error { return n.tellBrims(ctx) })
 	err := g.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil

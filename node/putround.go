@@ -97,6 +97,7 @@ func (n *Node) putRound(ctx context.Context, puts []records.Put) ([]tally, error
 	for p, indices := range frames {
 		started := n.tasks.start(ctx, n.config.PutTimeout, func(ctx context.Context) {
 			results, err := n.put(ctx, p, pick(puts, indices))
+			n.brims.late(ctx, brimPut)
 			answers <- putAnswer{p, indices, results, err}
 		})
 		if !started {

@@ -269,6 +269,7 @@ func (w *wave) send(ctx context.Context, p peer.ID, questions []question) (start
 		a := readAnswer{peer: p, questions: questions}
 		if a.err = n.fetching.Acquire(bounded, 1); a.err == nil {
 			a.fetched, a.err = n.fetch(bounded, p, queries)
+			n.brims.late(bounded, brimFetch)
 			n.fetching.Release(1)
 		}
 		if a.err != nil {

@@ -53,17 +53,18 @@ type repairs struct {
 	pace  *rate.Limiter  // of what is taken, in bytes
 	spare *rate.Limiter  // of what is given
 	share func() float64 // how likely we are to give what our neighbours may give too
+	slow  func()         // told when something has to wait for the pace
 	moved atomic.Int64   // bytes of records, either way
 	sent  atomic.Int64   // of these, by us
 }
 
-func newRepairs(bytesPerSecond int, share func() float64) *repairs {
+func newRepairs(bytesPerSecond int, share func() float64, slow func()) *repairs {
 	given, err := lru.New[repairKey, gift](repairsKept)
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
 	return &repairs{
-		given: given, share: share, slots: make(chan struct{}, repairsAtOnce),
+		given: given, share: share, slow: slow, slots: make(chan struct{}, repairsAtOnce),
 		pace:  rate.NewLimiter(rate.Limit(bytesPerSecond), mendBurst),
 		spare: rate.NewLimiter(rate.Limit(spareRate(bytesPerSecond)), mendBurst),
 	}
@@ -159,6 +160,9 @@ func (r *repairs) await(ctx context.Context, puts []records.Put) error {
 	size := moves(puts)
 	r.moved.Add(int64(size))
 	for ; size > 0; size -= mendBurst {
+		if r.pace.Tokens() < float64(min(size, mendBurst)) {
+			r.slow()
+		}
 		if err := r.pace.WaitN(ctx, min(size, mendBurst)); err != nil {
 			return fmt.Errorf("wait for the pace of repair: %w", err)
 		}

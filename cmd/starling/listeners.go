@@ -62,7 +62,7 @@ func (c *configured) metrics(out *api.ServerConfig, log *slog.Logger) *prometheu
 		return nil
 	}
 	m := api.NewMetrics()
-	out.Admin.Handler = api.Operate(m, log.With("part", "api"))
+	out.Admin.Handler, out.Metrics = api.Operate(m, log.With("part", "api")), m
 	return m
 }
 

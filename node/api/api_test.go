@@ -38,6 +38,7 @@ type fake struct {
 
 	network records.Network
 	block   chan struct{} // when set, Publish waits for it or its context
+	hold    chan struct{} // when set, Timeline waits for it
 	err     error         // when set, Publish fails with it, after storing
 	healing node.Healing
 	mending node.Mending
@@ -151,6 +152,9 @@ func (f *fake) Delete(_ context.Context, ref records.Ref) (node.Receipt, error) 
 func (f *fake) Post(_ context.Context, ref records.Ref) (*records.Record, error) { return f.find(ref) }
 
 func (f *fake) Timeline(_ context.Context, _ node.Source, rng node.Range) iter.Seq2[*records.Record, error] {
+	if f.hold != nil {
+		<-f.hold
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ranges = append(f.ranges, rng)

@@ -53,3 +53,9 @@ func Served() (out []string) { return slices.Sorted(maps.Keys(callers)) }
 type nowhere struct{ net.Listener }
 
 func (nowhere) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
+
+// LimitNames are the limits that can be reached.
+func LimitNames() []string { return limitNames }
+
+// SettingKey is the attribute of a log line that names a limit.
+const SettingKey = settingKey

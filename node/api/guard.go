@@ -12,12 +12,14 @@ import (
 
 // A gate is what a request passes on its way in from one listener.
 type gate struct {
+	name      string // in metrics
 	hosts     hosts
 	token     *digest // of what the owner shows; nil where nothing is asked for
 	public    bool    // for strangers to read; nobody is the owner here
 	strangers *strangers
 	access    func(*http.Request) access
-	cost      func(*http.Request) int // points
+	cost      func(*http.Request) int    // points
+	operation func(*http.Request) string // what is asked for, in metrics
 }
 
 // caller is who sent a request.
@@ -48,7 +50,7 @@ var guardHeader = map[string]string{
 	"X-Content-Type-Options":       "nosniff",
 }
 
-// guard lets through a gate what may pass, in order of cost: our own name, no other
+// guard counts what comes, and lets through a gate what may pass, in order of cost: our own name, no other
 // site's page, who asks and how much, what for.
 func (s *Server) guard(g *gate, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -60,8 +62,10 @@ func (s *Server) guard(g *gate, next http.Handler) http.Handler {
 		out := &promptWriter{ResponseWriter: w}
 		w = out
 		defer out.rest()
+		defer s.metrics.asked(g.name, g.operation(r), out)()
 		c, p := s.admit(g, w, r)
 		if p != nil {
+			s.reached(c, p)
 			if p.Code == CodeUnauthorized {
 				w.Header().Set("WWW-Authenticate", "Bearer")
 			}
@@ -87,7 +91,7 @@ func (s *Server) admit(g *gate, w http.ResponseWriter, r *http.Request) (caller,
 	if !c.owner {
 		c.watch = func() (func(), bool) { return g.strangers.watches.take(g.strangers.group(r)) }
 		if wait := g.strangers.spend(r); wait > 0 {
-			return c, tooMany(w, wait, "too many requests from this address")
+			return c, tooMany(w, wait, limitStrangers, "too many requests from this address")
 		}
 	}
 	if p := mayCall(g, c, r); p != nil {
@@ -97,10 +101,10 @@ func (s *Server) admit(g *gate, w http.ResponseWriter, r *http.Request) (caller,
 		return c, problem(CodeBadRequest, "%.20q takes no body", r.Method)
 	}
 	if r.ContentLength > maxBody && r.URL.Path != archivePath { // which is bounded record by record
-		return c, problem(CodeTooLarge, "the body is larger than %d bytes", maxBody)
+		return c, over(limitBody, CodeTooLarge, "the body is larger than %d bytes", maxBody)
 	}
 	if wait := spend(s.budget, g.cost(r)); wait > 0 {
-		return c, tooMany(w, wait, "too many changes of posts and registers in an hour, see api.posts_per_hour")
+		return c, tooMany(w, wait, limitPosts, "too many changes of posts and registers in an hour, see api.posts_per_hour")
 	}
 	return c, nil
 }
@@ -204,12 +208,20 @@ func showsToken(r *http.Request, want digest) bool {
 	return ok && strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(want[:], got[:]) == 1
 }
 
+// slots are so many of one kind that may be under way at once, and which limit that is.
+type slots struct {
+	taken chan struct{}
+	limit string
+}
+
+func newSlots(most int, limit string) slots { return slots{make(chan struct{}, most), limit} }
+
 // enter takes a slot, to be left when done.
-func enter(slots chan struct{}) (leave func(), err error) {
+func (s slots) enter() (leave func(), err error) {
 	select {
-	case slots <- struct{}{}:
-		return func() { <-slots }, nil
+	case s.taken <- struct{}{}:
+		return func() { <-s.taken }, nil
 	default:
-		return nil, problem(CodeBusy, "%d requests of this kind are being answered already", cap(slots))
+		return nil, over(s.limit, CodeBusy, "%d requests of this kind are being answered already", cap(s.taken))
 	}
 }

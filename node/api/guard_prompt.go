@@ -17,6 +17,7 @@ const restTime = 2 * time.Second
 type promptWriter struct {
 	http.ResponseWriter
 
+	status int           // of the answer; 0 until it is known
 	left   int           // bytes of the part
 	spent  time.Duration // waiting
 	lifted bool          // there is no bound on reading the request any more
@@ -26,10 +27,16 @@ type promptWriter struct {
 func (w *promptWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *promptWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
 	w.promptly(func() int { w.ResponseWriter.WriteHeader(status); return 0 })
 }
 
 func (w *promptWriter) Write(b []byte) (n int, err error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
 	w.promptly(func() int { n, err = w.ResponseWriter.Write(b); return n })
 	return n, err
 }

@@ -25,9 +25,9 @@ func readBody(r *http.Request) (b []byte, v any, err error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, nil, problem(CodeTooLarge, "the body is larger than %d bytes", tooLarge.Limit)
+		return nil, nil, over(limitBody, CodeTooLarge, "the body is larger than %d bytes", tooLarge.Limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, nil, problem(CodeTooSlow, "the body was not there within %s", bodyTime)
+		return nil, nil, over(limitBodyTime, CodeTooSlow, "the body was not there within %s", bodyTime)
 	case err != nil:
 		return nil, nil, problem(CodeBadRequest, "read body: %v", err)
 	case !utf8.Valid(b):

@@ -29,6 +29,11 @@ type RequestLimits struct {
 	AtOncePublic   int     `json:"at_once_public" doc:"The same for strangers."`
 	Watches        int     `json:"watches" doc:"Watches of the owner's open at once."`
 	WatchesPublic  int     `json:"watches_public" doc:"The same for strangers."`
+	WatchesFrom    int     `json:"watches_from" doc:"Watches of strangers open at once from one address, or one /64 of IPv6."`
+	Topics         int     `json:"watch_topics" doc:"Different things that are watched at once."`
+	TopicsPublic   int     `json:"watch_topics_public" doc:"Of these, what strangers can take."`
+	Conns          int     `json:"connections" doc:"Connections to one listener; above that they are hung up on."`
+	ConnsFrom      int     `json:"connections_from" doc:"Of these, from one address, or one /64 of IPv6."`
 	Archives       int     `json:"archives" doc:"Archives being made or read at once."`
 	PagePosts      int     `json:"page_posts" doc:"Posts of a page."`
 	WatchSources   int     `json:"watch_sources" doc:"Timelines of one watch."`
@@ -79,6 +84,7 @@ func (s *Server) limits(context.Context, *nothing) (*body[Limits], error) {
 			HeaderSeconds: headerTime.Seconds(), BodySeconds: bodyTime.Seconds(), AnswerSeconds: answerTime.Seconds(),
 			WriteSeconds: writeTime.Seconds(), BeatSeconds: heartbeat.Seconds(),
 			AtOnce: maxRequests, AtOncePublic: maxPublicRequests, Watches: maxWatches, WatchesPublic: maxPublicWatches, Archives: maxArchives,
+			WatchesFrom: maxWatchesFrom, Topics: maxTopics, TopicsPublic: publicTopics, Conns: maxConns, ConnsFrom: maxConnsFrom,
 			PagePosts: node.MaxTimeline, WatchSources: maxSources, FeedPosts: feedPosts, Tags: node.MaxTags,
 			KeyBytes: node.MaxOnceKey, KeysRemembered: node.MaxOnce, KeySeconds: node.OnceTime.Seconds(),
 		},

@@ -113,19 +113,25 @@ func (s *Server) entrances(t *router) []entrance {
 	callers := newStrangers(nil)
 	front := site{t, s.Page}
 	all := []entrance{{s.Listener, &gate{
+		name: listenerOwner, operation: front.operationOf,
 		hosts: hostsOf(s.Listener.Addr(), s.Hosts), token: tokenOf(s.Token), strangers: callers, access: front.accessTo, cost: t.costOf,
 	}, front}}
 	if p := s.Public; p.Listener != nil {
 		all = append(all, entrance{p.Listener, &gate{
+			name: listenerPublic, operation: front.operationOf,
 			hosts: hostsOf(p.Listener.Addr(), p.Hosts), public: true, strangers: newStrangers(p.Proxies), access: front.accessTo, cost: t.costOf,
 		}, front})
 	}
 	if a := s.Admin; a.Listener != nil {
-		g := &gate{hosts: hostsOf(a.Listener.Addr(), a.Hosts), strangers: callers, access: t.accessTo, cost: t.costOf}
+		behind := machinery{t, a.Handler}
+		g := &gate{
+			name: listenerAdmin, operation: behind.operationOf,
+			hosts: hostsOf(a.Listener.Addr(), a.Hosts), strangers: callers, access: t.accessTo, cost: t.costOf,
+		}
 		if a.Token != "" || !loopback(a.Listener.Addr().String()) {
 			g.token = tokenOf(a.Token)
 		}
-		all = append(all, entrance{a.Listener, g, machinery{t, a.Handler}})
+		all = append(all, entrance{a.Listener, g, behind})
 	}
 	return all
 }
@@ -162,6 +168,14 @@ func (s site) accessTo(r *http.Request) access {
 	return s.routes.accessTo(r)
 }
 
+// operationOf is what a request asks for.
+func (s site) operationOf(r *http.Request) string {
+	if s.pages(r) {
+		return operationPage
+	}
+	return s.routes.operationOf(r)
+}
+
 func (s site) pages(r *http.Request) bool {
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 	return s.page != nil && reads && !strings.HasPrefix(r.URL.Path, "/v1/") && s.routes.find(r) == nil
@@ -175,10 +189,21 @@ type machinery struct {
 }
 
 func (m machinery) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if m.more == nil || m.routes.accessTo(r) == open {
+	if m.routed(r) {
 		m.routes.ServeHTTP(w, r)
 		return
 	}
 	patient(w) // a profile takes as long as it was asked to
 	m.more.ServeHTTP(w, r)
+}
+
+// routed tells whether a request is for one of the routes.
+func (m machinery) routed(r *http.Request) bool { return m.more == nil || m.routes.accessTo(r) == open }
+
+// operationOf is what a request asks for.
+func (m machinery) operationOf(r *http.Request) string {
+	if !m.routed(r) {
+		return operationAdmin
+	}
+	return m.routes.operationOf(r)
 }

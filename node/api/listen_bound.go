@@ -49,6 +49,7 @@ type bounded struct {
 	net.Listener
 
 	conns *tally
+	full  func() // told when somebody was too many
 }
 
 func (l bounded) Accept() (net.Conn, error) {
@@ -62,6 +63,7 @@ func (l bounded) Accept() (net.Conn, error) {
 			return &heldConn{c, release}, nil
 		}
 		_ = c.Close() // nothing was said
+		l.full()
 	}
 }
 

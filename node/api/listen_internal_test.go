@@ -36,7 +36,8 @@ func TestBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := bounded{inner, newTally(1, 2)}
+	full := make(chan struct{}, 8)
+	l := bounded{inner, newTally(1, 2), func() { full <- struct{}{} }}
 	defer l.Close()
 	dial := func() net.Conn {
 		c, err := net.Dial("tcp", inner.Addr().String())
@@ -64,6 +65,7 @@ func TestBounded(t *testing.T) {
 	if _, err := second.Read(make([]byte, 1)); err == nil {
 		t.Error("one too many was kept")
 	}
+	<-full // and it was told
 	served.Close()
 	third := dial()
 	defer third.Close()

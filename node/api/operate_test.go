@@ -37,6 +37,14 @@ func exposed(t *testing.T) map[string]*family {
 	if len(second.Peers()) != 1 {
 		t.Fatalf("nodes that are ready have %d peers", len(second.Peers()))
 	}
+	l, err := api.Listen("127.0.0.1:0", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serveOn(t, l, func(c *api.ServerConfig) { c.Metrics = metrics })
+	if got := s.ask(t, http.MethodGet, "/readyz", ""); got.status != http.StatusOK {
+		t.Fatalf("/readyz answers %d", got.status)
+	}
 	answer := httptest.NewRecorder()
 	api.Operate(metrics, slog.New(slog.DiscardHandler)).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
 	if answer.Code != http.StatusOK {
@@ -160,6 +168,10 @@ func (f *family) told() string {
 	for _, l := range slices.Sorted(maps.Keys(f.labels)) {
 		if len(f.labels[l]) == 1 {
 			out = append(out, "`"+l+"`")
+			continue
+		}
+		if l == "operation" {
+			out = append(out, "`operation`: the id in [the API](openapi.yaml), page, admin or none")
 			continue
 		}
 		out = append(out, "`"+l+"`: "+strings.Join(slices.Sorted(maps.Keys(f.labels[l])), ", "))

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"net/http"
 	"reflect"
 	"strings"
@@ -55,7 +57,9 @@ func add[I, O any](a *operations, o operation, do func(context.Context, *I) (*O,
 	huma.Register(a, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := do(ctx, in)
 		if err != nil {
-			return nil, problemOf(err)
+			p := problemOf(err)
+			a.server.reached(callerOf(ctx), p)
+			return nil, p
 		}
 		return out, nil
 	})
@@ -68,7 +72,7 @@ func stream[I any](a *operations, o operation, do func(http.ResponseWriter, *htt
 		return &huma.StreamResponse{Body: func(ctx huma.Context) {
 			r, w := humago.Unwrap(ctx)
 			if err := do(w, r.WithContext(ctx.Context()), in); err != nil {
-				writeProblem(w, problemOf(err))
+				a.server.refuse(ctx.Context(), w, err)
 			}
 		}}, nil
 	})
@@ -129,8 +133,7 @@ const metaRoute = "route"
 // Handle has an operation answered, as huma asks for it.
 func (t *router) Handle(op *huma.Operation, h func(huma.Context)) {
 	o, _ := op.Metadata[metaRoute].(operation)
-	method, pattern, _ := strings.Cut(o.route, " ")
-	t.handle(method, pattern, !o.answer.endless, func(w http.ResponseWriter, r *http.Request) {
+	t.handle(o, func(w http.ResponseWriter, r *http.Request) {
 		h(humago.NewContext(op, r, w))
 	})
 }
@@ -139,9 +142,9 @@ func (t *router) Handle(op *huma.Operation, h func(huma.Context)) {
 // takes a slot, and the node has so long to answer.
 func (s *Server) begin(ctx huma.Context, next func(huma.Context)) {
 	_, w := humago.Unwrap(ctx)
-	leave, err := enter(s.slotsFor(ctx.Context()).requests)
+	leave, err := s.roomFor(ctx.Context()).requests.enter()
 	if err != nil {
-		writeProblem(w, problemOf(err))
+		s.refuse(ctx.Context(), w, err)
 		return
 	}
 	defer leave()
@@ -149,4 +152,7 @@ func (s *Server) begin(ctx huma.Context, next func(huma.Context)) {
 	timed, cancel := context.WithTimeout(ctx.Context(), answerTime)
 	defer cancel()
 	next(huma.WithContext(ctx, timed))
+	if errors.Is(timed.Err(), context.DeadlineExceeded) {
+		s.note(slog.LevelWarn, limitAnswer, "an answer took too long")
+	}
 }

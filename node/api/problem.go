@@ -20,6 +20,7 @@ type Problem struct {
 	Status int     `json:"status" doc:"The status of the answer." example:"400"`
 	Detail string  `json:"detail,omitempty" doc:"What happened this time, for people." example:"query.limit: expected number >= 1"`
 	Code   Code    `json:"code" doc:"What a program branches on. It keeps its meaning between versions." example:"bad_request"`
+	Limit  string  `json:"limit,omitempty" doc:"Which limit was reached: one that GET /v1/limits has, or a setting of the node." example:"requests.page_posts"`
 	Errors []Fault `json:"errors,omitempty" doc:"Of bad_request: what is wrong with which parts of the request."`
 
 	Receipt  *Receipt  `json:"receipt,omitempty" doc:"Of no_quorum: where the record is, as far as is known."`
@@ -68,42 +69,50 @@ func problem(c Code, detail string, args ...any) *Problem {
 	return &Problem{Type: "urn:starling:problem:" + string(c), Title: kinds[c].title, Status: kinds[c].status, Detail: d, Code: c}
 }
 
-// codes say what an error of the node means to a caller.
+// over is a problem because a limit was reached, see limitNames.
+func over(limit string, c Code, detail string, args ...any) *Problem {
+	p := problem(c, detail, args...)
+	p.Limit = limit
+	return p
+}
+
+// codes say what an error of the node means to a caller, and of which limit it is.
 var codes = []struct {
-	err  error
-	code Code
+	err   error
+	code  Code
+	limit string
 }{
-	{node.ErrNoQuorum, CodeNoQuorum},
-	{node.ErrKeyReused, CodeKeyReused},
-	{node.ErrNotFound, CodeNotFound},
-	{node.ErrNoRegister, CodeNotFound},
-	{node.ErrNoAnswer, CodeIncomplete},
-	{node.ErrManyClaims, CodeIncomplete},
-	{node.ErrNotYours, CodeNotYours},
-	{records.ErrConflict, CodeConflict},
-	{records.ErrHaveNewer, CodeHaveNewer},
-	{records.ErrTooOld, CodeTooOld},
-	{records.ErrExpired, CodeExpired},
-	{records.ErrNotRegister, CodeBadRequest},
-	{node.ErrDeleted, CodeDeleted},
-	{node.ErrTextSize, CodeTooLarge},
-	{node.ErrManyTags, CodeTooLarge},
-	{records.ErrTooLarge, CodeTooLarge},
-	{node.ErrNotSource, CodeBadRequest},
-	{node.ErrThread, CodeThread},
-	{node.ErrManyFollowed, CodeManyFollowed},
-	{records.ErrNotUser, CodeBadRequest},
-	{records.ErrNotPost, CodeBadRequest},
-	{records.ErrNotTag, CodeBadRequest},
-	{records.ErrNotCursor, CodeBadRequest},
-	{records.ErrMalformed, CodeBadRequest},
-	{archive.ErrNotArchive, CodeNotArchive},
-	{archive.ErrNewer, CodeNotArchive},
-	{node.ErrOtherNetwork, CodeOtherNetwork},
-	{node.ErrFull, CodeFull},
-	{node.ErrStopped, CodeStopping},
-	{context.Canceled, CodeStopping},
-	{context.DeadlineExceeded, CodeTimeout},
+	{node.ErrNoQuorum, CodeNoQuorum, ""},
+	{node.ErrKeyReused, CodeKeyReused, ""},
+	{node.ErrNotFound, CodeNotFound, ""},
+	{node.ErrNoRegister, CodeNotFound, ""},
+	{node.ErrNoAnswer, CodeIncomplete, ""},
+	{node.ErrManyClaims, CodeIncomplete, ""},
+	{node.ErrNotYours, CodeNotYours, ""},
+	{records.ErrConflict, CodeConflict, ""},
+	{records.ErrHaveNewer, CodeHaveNewer, ""},
+	{records.ErrTooOld, CodeTooOld, ""},
+	{records.ErrExpired, CodeExpired, ""},
+	{records.ErrNotRegister, CodeBadRequest, ""},
+	{node.ErrDeleted, CodeDeleted, ""},
+	{node.ErrTextSize, CodeTooLarge, limitText},
+	{node.ErrManyTags, CodeTooLarge, limitPlaces},
+	{records.ErrTooLarge, CodeTooLarge, limitRecord},
+	{node.ErrNotSource, CodeBadRequest, ""},
+	{node.ErrThread, CodeThread, ""},
+	{node.ErrManyFollowed, CodeManyFollowed, limitFollowed},
+	{records.ErrNotUser, CodeBadRequest, ""},
+	{records.ErrNotPost, CodeBadRequest, ""},
+	{records.ErrNotTag, CodeBadRequest, ""},
+	{records.ErrNotCursor, CodeBadRequest, ""},
+	{records.ErrMalformed, CodeBadRequest, ""},
+	{archive.ErrNotArchive, CodeNotArchive, ""},
+	{archive.ErrNewer, CodeNotArchive, ""},
+	{node.ErrOtherNetwork, CodeOtherNetwork, ""},
+	{node.ErrFull, CodeFull, limitQuota},
+	{node.ErrStopped, CodeStopping, ""},
+	{context.Canceled, CodeStopping, ""},
+	{context.DeadlineExceeded, CodeTimeout, ""},
 }
 
 // problemOf turns any error into a problem.
@@ -122,7 +131,7 @@ func problemOf(err error) *Problem {
 	}
 	for _, c := range codes {
 		if errors.Is(err, c.err) {
-			return problem(c.code, "%v", err)
+			return over(c.limit, c.code, "%v", err)
 		}
 	}
 	return problem(CodeInternal, "%v", err)

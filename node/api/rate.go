@@ -160,8 +160,8 @@ func (s *strangers) proxy(a netip.Addr) bool {
 }
 
 // tooMany says when to come again.
-func tooMany(w http.ResponseWriter, wait time.Duration, detail string) *Problem {
+func tooMany(w http.ResponseWriter, wait time.Duration, limit, detail string) *Problem {
 	seconds := int(math.Ceil(wait.Seconds()))
 	w.Header().Set("Retry-After", strconv.Itoa(seconds))
-	return problem(CodeManyRequests, "%s; come again in %d seconds", detail, seconds)
+	return over(limit, CodeManyRequests, "%s; come again in %d seconds", detail, seconds)
 }

@@ -26,7 +26,7 @@ func (a *operations) strict(in reflect.Type) func(huma.Context, func(huma.Contex
 		c := checker{registry: a.OpenAPI().Components.Schemas}
 		q, err := c.request(ctx.Operation(), r, field.Type, hasBody)
 		if err != nil {
-			writeProblem(w, problemOf(err))
+			a.server.refuse(ctx.Context(), w, err)
 			return
 		}
 		next(&request{ctx, q})

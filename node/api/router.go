@@ -1,7 +1,6 @@
 package api
 
 import (
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -17,28 +16,30 @@ type router struct {
 
 // pathRoutes is what one path answers to.
 type pathRoutes struct {
-	pattern string
-	methods map[string]http.HandlerFunc
+	pattern    string
+	methods    map[string]http.HandlerFunc
+	operations map[string]operation // by method, without HEAD
 }
 
 func newRouter() *router {
 	return &router{mux: http.NewServeMux(), paths: map[string]*pathRoutes{}}
 }
 
-// handle has a method of a path answered, a GET perhaps without its body too. Who
-// may call it must be known.
-func (t *router) handle(method, pattern string, head bool, h http.HandlerFunc) {
-	if _, known := callers[method+" "+pattern]; !known {
-		panic(fmt.Sprintf("nobody said who may call %s %s", method, pattern))
+// handle has an operation answered, a GET that ends also without its body. Who may call
+// it must be known.
+func (t *router) handle(o operation, h http.HandlerFunc) {
+	method, pattern, _ := strings.Cut(o.route, " ")
+	if _, known := callers[o.route]; !known {
+		panic("nobody said who may call " + o.route)
 	}
 	p := t.paths[pattern]
 	if p == nil {
-		p = &pathRoutes{pattern, map[string]http.HandlerFunc{}}
+		p = &pathRoutes{pattern, map[string]http.HandlerFunc{}, map[string]operation{}}
 		t.paths[pattern] = p
 		t.mux.Handle(pattern, p)
 	}
-	p.methods[method] = h
-	if method == http.MethodGet && head {
+	p.methods[method], p.operations[method] = h, o
+	if method == http.MethodGet && !o.answer.endless {
 		p.methods[http.MethodHead] = h // net/http leaves the body out
 	}
 }

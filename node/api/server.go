@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
@@ -100,10 +102,11 @@ type ServerConfig struct {
 	Log      *slog.Logger
 
 	// What follows may be left out.
-	Public  PublicConfig // where strangers read
-	Admin   AdminConfig  // where those look who keep nodes running
-	Page    http.Handler // for what no route answers, to anybody; sets a Content-Security-Policy of its own
-	Creates int          // posts that may be published in an hour, see [Creates]; 0 for no bound
+	Public  PublicConfig          // where strangers read
+	Admin   AdminConfig           // where those look who keep nodes running
+	Page    http.Handler          // for what no route answers, to anybody; sets a Content-Security-Policy of its own
+	Metrics prometheus.Registerer // where requests are counted, until Run returns; a registry serves one server
+	Creates int                   // posts that may be published in an hour, see [Creates]; 0 for no bound
 }
 
 // Server serves a node's owner and, if they are let in, those who read.
@@ -113,17 +116,18 @@ type Server struct {
 	sessions *sessions
 	hub      *hub
 	budget   *rate.Limiter // what changes are paid from; nil for no bound
-	owner    slots
-	public   slots
-	archives chan struct{} // a slot for each archive being made or read
+	owner    room
+	public   room
+	archives slots // made or read
+	metrics  *metrics
 	running  sync.WaitGroup
 }
 
-// slots bound what is done at once. Strangers have their own, so that they leave the
+// room is what may be done at once. Strangers have their own, so that they leave the
 // owner's alone.
-type slots struct {
-	requests chan struct{} // one for each request being answered
-	watches  chan struct{} // one for each watch
+type room struct {
+	requests slots // being answered
+	watches  slots
 }
 
 // NewServer makes a server; it answers once Run is called.
@@ -133,13 +137,13 @@ func NewServer(c ServerConfig) *Server {
 		sessions:     newSessions(),
 		hub:          newHub(),
 		budget:       newBudget(c.Creates),
-		owner:        slots{make(chan struct{}, maxRequests), make(chan struct{}, maxWatches)},
-		public:       slots{make(chan struct{}, maxPublicRequests), make(chan struct{}, maxPublicWatches)},
-		archives:     make(chan struct{}, maxArchives),
+		owner:        room{newSlots(maxRequests, limitAtOnce), newSlots(maxWatches, limitWatches)},
+		public:       room{newSlots(maxPublicRequests, limitAtOncePublic), newSlots(maxPublicWatches, limitWatchesPublic)},
+		archives:     newSlots(maxArchives, limitArchives),
 	}
 }
 
-func (s *Server) slotsFor(ctx context.Context) slots {
+func (s *Server) roomFor(ctx context.Context) room {
 	if callerOf(ctx).public {
 		return s.public
 	}
@@ -153,8 +157,14 @@ func (s *Server) Run(ctx context.Context) error {
 	defer cut()
 	stopping, stop := context.WithCancel(ctx)
 	defer stop()
+	routes := s.routes(stopping)
+	s.metrics = newMetrics(s.Metrics, routes)
+	if err := s.metrics.register(); err != nil {
+		return errors.Join(err, s.hangUp())
+	}
+	defer s.metrics.withdraw()
 	var all errgroup.Group
-	for _, e := range s.entrances(s.routes(stopping)) {
+	for _, e := range s.entrances(routes) {
 		all.Go(func() error {
 			defer stop()
 			return s.serve(stopping, base, e, cut)
@@ -162,6 +172,16 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	err := all.Wait()
 	s.running.Wait()
+	return err
+}
+
+// hangUp closes listeners at which nobody answers.
+func (s *Server) hangUp() (err error) {
+	for _, l := range []net.Listener{s.Listener, s.Public.Listener, s.Admin.Listener} {
+		if l != nil {
+			err = errors.Join(err, l.Close())
+		}
+	}
 	return err
 }
 
@@ -175,8 +195,9 @@ func (s *Server) serve(ctx, base context.Context, e entrance, cut func()) error 
 		MaxHeaderBytes: maxHeader,
 		ErrorLog:       slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
+	full := func() { s.note(slog.LevelWarn, limitConns, "too many connections, or too many from one address") }
 	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(bounded{e.listener, newTally(maxConnsFrom, maxConns)}) }()
+	go func() { ended <- srv.Serve(bounded{e.listener, newTally(maxConnsFrom, maxConns), full}) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serve at %s: %w", e.listener.Addr(), err)

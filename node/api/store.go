@@ -143,7 +143,7 @@ func (s *Server) storeStats(context.Context, *nothing) (*body[StoreStats], error
 
 // archive does something long, which ends with the server.
 func (s *Server) archive(stopping context.Context, w http.ResponseWriter, r *http.Request, do func(context.Context) error) error {
-	leave, err := enter(s.archives)
+	leave, err := s.archives.enter()
 	if err != nil {
 		return err
 	}

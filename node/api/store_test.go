@@ -20,6 +20,8 @@ import (
 
 // cellar is a store whose records are any bytes.
 type cellar struct {
+	shut chan struct{} // when set, Export waits for it
+
 	mu       sync.Mutex // protects what follows
 	entries  []archive.Entry
 	selected node.Selection
@@ -31,6 +33,9 @@ type cellar struct {
 var cellarHeader = archive.Header{Network: "api.00000000", Made: 1}
 
 func (c *cellar) Export(_ context.Context, to io.Writer, sel node.Selection, _ func(int64)) (archive.Totals, error) {
+	if c.shut != nil {
+		<-c.shut
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.selected = sel

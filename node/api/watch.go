@@ -95,7 +95,7 @@ func topicOf(sources []node.Source) string {
 // stream sends the events of a topic, as many as are asked for.
 func (s *Server) stream(stopping context.Context, w http.ResponseWriter, r *http.Request, in *WatchEnd, name string, watch watching) error {
 	who := callerOf(r.Context())
-	leave, err := enter(s.slotsFor(r.Context()).watches)
+	leave, err := s.roomFor(r.Context()).watches.enter()
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (s *Server) stream(stopping context.Context, w http.ResponseWriter, r *http
 	if who.watch != nil {
 		leave, ok := who.watch()
 		if !ok {
-			return problem(CodeBusy, "%d watches are open from this address already", maxWatchesFrom)
+			return over(limitWatchesFrom, CodeBusy, "%d watches are open from this address already", maxWatchesFrom)
 		}
 		defer leave()
 	}
@@ -112,6 +112,7 @@ func (s *Server) stream(stopping context.Context, w http.ResponseWriter, r *http
 		return err
 	}
 	defer o.leave()
+	defer s.metrics.watching(who.public)()
 	if o.left = in.Limit; o.left == 0 {
 		o.left = math.MaxInt
 	}

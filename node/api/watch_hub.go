@@ -77,12 +77,12 @@ func (h *hub) topic(stopping context.Context, name string, public bool) (*topic,
 	if t := h.topics[name]; t != nil {
 		return t, nil, nil
 	}
-	most := maxTopics
+	most, limit := maxTopics, limitTopics
 	if public {
-		most = publicTopics
+		most, limit = publicTopics, limitTopicsPublic
 	}
 	if len(h.topics) >= most && !h.dropIdle() {
-		return nil, nil, problem(CodeBusy, "%d different things are being watched already", len(h.topics))
+		return nil, nil, over(limit, CodeBusy, "%d different things are being watched already", len(h.topics))
 	}
 	h.made++
 	ctx, cancel := context.WithCancel(stopping)

@@ -16,6 +16,10 @@ import "time"
 // speaks: log.With(journal.PartKey, "store").
 const PartKey = "part"
 
+// SettingKey is the attribute of a line that says which setting or limit it is about.
+// Lines about different ones are different, also where they say the same of them.
+const SettingKey = "setting"
+
 // RepeatedKey is the attribute of a line that stands for others like it: how many.
 const RepeatedKey = "repeated"
 

@@ -82,8 +82,19 @@ func (h handler) Handle(ctx context.Context, r slog.Record) error {
 		return h.next.Handle(ctx, r)
 	}
 	write := func(r slog.Record) { _ = h.next.Handle(ctx, r) } // to whom would it be said?
-	h.j.said.once(message{h.part, r.Message, r.Level}, r, write)
+	h.j.said.once(message{h.part, r.Message, settingOf(r), r.Level}, r, write)
 	return nil
+}
+
+// settingOf is the setting that a line names; empty for none.
+func settingOf(r slog.Record) (setting string) {
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == SettingKey {
+			setting = a.Value.String()
+		}
+		return setting == ""
+	})
+	return setting
 }
 
 // WithAttrs is a logger that says more, and perhaps of which part it is.
@@ -103,10 +114,11 @@ func (h handler) WithGroup(name string) slog.Handler {
 	return h
 }
 
-// message is what makes two lines alike: all but their attributes.
+// message is what makes two lines alike: all but their attributes, of which only the
+// setting counts.
 type message struct {
-	part, text string
-	level      slog.Level
+	part, text, setting string
+	level               slog.Level
 }
 
 // said remembers what was said within the last window.

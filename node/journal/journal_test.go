@@ -131,6 +131,27 @@ func TestJournal_repeats(t *testing.T) {
 	})
 }
 
+// Each limit that is reached has its line, however often another one is.
+func TestJournal_settings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out page
+		j := journal.New(journal.Config{Writer: &out})
+		log := j.Logger()
+		for range 100 {
+			log.Warn("limit reached", journal.SettingKey, "requests.watches", "detail", "too many")
+		}
+		log.Warn("limit reached", journal.SettingKey, "api.posts_per_hour")
+		got := out.lines()
+		if len(got) != 2 || !strings.Contains(got[0], "setting=requests.watches") || !strings.Contains(got[1], "setting=api.posts_per_hour") {
+			t.Errorf("written: %q", got)
+		}
+		j.Close()
+		if got = out.lines(); len(got) != 3 || !strings.HasSuffix(got[2], "setting=requests.watches detail=\"too many\"  (repeated 99 times)") {
+			t.Errorf("at the end: %q", got)
+		}
+	})
+}
+
 // A library that says something else each time fills no memory and loses no line.
 func TestJournal_manyMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
