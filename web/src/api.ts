@@ -1,5 +1,5 @@
 // The node's HTTP interface: the only thing that this page ever talks to.
-import type { Claim, Followed, Page, Peer, Post, Problem, Profile, Receipt, Session, Status, UserProfile, Version } from './types'
+import type { Claim, Followed, Limits, Page, Peer, Post, Problem, Profile, Receipt, Session, Status, UserProfile, Version } from './types'
 
 /** Refused is an answer that is a problem, or none at all (status 0). */
 export class Refused extends Error {
@@ -72,6 +72,7 @@ const e = encodeURIComponent
 
 export const api = {
   session: () => ask<Session>('/v1/session'),
+  limits: () => ask<Limits>('/v1/limits'),
   signIn: (code: string) => {
     const { path, request } = post('/v1/session', { code })
     return ask<Session | undefined>(path, request)

@@ -3,12 +3,14 @@ import { computed, signal } from '@preact/signals'
 import { api, heard, problemOf, silent } from './api'
 import { pause, stateOf } from './health'
 import { codeOf } from './route'
-import type { Followed, Peer, Problem, Session, Status } from './types'
+import type { Followed, Limits, Peer, Problem, Session, Status } from './types'
 
 export const session = signal<Session | null>(null)
 export const status = signal<Status | null>(null)
 export const peers = signal<Peer[]>([])
 export const following = signal<Followed[]>([])
+/** limits are the node's; null until it told them, and then it refuses what is too long itself. */
+export const limits = signal<Limits | null>(null)
 export const failing = signal(false)
 export const signInProblem = signal<Problem | null>(null)
 /** now moves on, so that "3 min" becomes "4 min". */
@@ -44,6 +46,7 @@ export async function look(): Promise<void> {
     session.value = who
     if (who.signed_in) {
       status.value = await api.status()
+      limits.value ??= await api.limits()
       if (!before?.signed_in) following.value = await api.following()
     }
     failures = 0

@@ -123,3 +123,8 @@ export interface Status {
   uptime_s: number
   version: string
 }
+
+/** Limits are those of GET /v1/limits that the page goes by. */
+export interface Limits {
+  records?: { text_bytes?: number }
+}

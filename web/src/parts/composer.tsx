@@ -3,7 +3,7 @@ import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { api, problemOf, Refused } from '../api'
 import { spread } from '../feed'
 import { draftOf, keepDraft, keepPlaces, newKey } from '../keep'
-import { me } from '../node'
+import { limits, me } from '../node'
 import { toPost } from '../route'
 import { bytes } from '../text'
 import type { Place, Post, Problem } from '../types'
@@ -12,8 +12,8 @@ import { Completion, useCompletion } from './completion'
 import { say, Trouble } from './notice'
 import { onNodes } from './receipt'
 
-/** mostBytes is the longest text that a node takes. */
-export const mostBytes = 4096
+/** mostBytes is the longest text that the node takes; without end until it has told. */
+const mostBytes = () => limits.value?.records?.text_bytes ?? Infinity
 
 interface Props {
   kind: 'new' | 'reply' | 'edit'
@@ -54,7 +54,7 @@ export function Composer({ kind, target, tag, folded = false, focused = false, o
   const size = bytes(draft.text)
   const empty = draft.text.trim() === ''
   const same = kind === 'edit' && draft.text === target?.text
-  const refused = busy || empty || same || size > mostBytes
+  const refused = busy || empty || same || size > mostBytes()
 
   const submit = async () => {
     if (refused) return
@@ -113,7 +113,7 @@ export function Composer({ kind, target, tag, folded = false, focused = false, o
           readOnly={busy}
           placeholder={tag ? `Say something about #${tag}` : labels[kind].field}
           value={draft.text}
-          aria-invalid={size > mostBytes}
+          aria-invalid={size > mostBytes()}
           {...completion.aria}
           onFocus={() => setUsed(true)}
           onInput={(e) => {
@@ -153,16 +153,17 @@ const labels = {
 }
 
 function Size({ size }: { size: number }) {
-  const share = Math.min(1, size / mostBytes)
+  const share = Math.min(1, size / mostBytes())
   const around = 2 * Math.PI * 7
-  const level = size > mostBytes ? ' over' : share > 0.9 ? ' near' : ''
+  const level = size > mostBytes() ? ' over' : share > 0.9 ? ' near' : ''
   return (
     <span class={`size${level}`}>
       <svg viewBox="0 0 18 18" width="18" height="18" aria-hidden="true">
         <circle class="track" cx="9" cy="9" r="7" />
         <circle class="fill" cx="9" cy="9" r="7" stroke-dasharray={`${(share * around).toFixed(1)} ${around.toFixed(1)}`} transform="rotate(-90 9 9)" />
       </svg>
-      {number(size)} of {number(mostBytes)} bytes
+      {number(size)}
+      {mostBytes() < Infinity && ` of ${number(mostBytes())}`} bytes
     </span>
   )
 }

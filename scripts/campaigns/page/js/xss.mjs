@@ -34,6 +34,7 @@ function liar(some) {
     profile: { ...profile, user: any(14), rev: 1 },
     claims: { claims: some.map((p) => ({ shown: p, name: p, user: p, since: 1 })), problem },
     tags: { tags: some },
+    limits: { records: { text_bytes: any(15) } },
     receipt: { id: any(16), author: any(17), created: 1, places: some.map((p) => ({ kind: p, base: p, level: 0, stored: 1, wanted: 2 })) },
     problem,
   }
@@ -50,6 +51,7 @@ async function answer(route, says, failing) {
   }
   if (pathname === '/v1/session') return route.fulfill(json(says.session))
   if (pathname === '/v1/status') return route.fulfill(json(says.status))
+  if (pathname === '/v1/limits') return route.fulfill(json(says.limits))
   if (pathname === '/v1/following') return route.fulfill(json(says.following))
   if (failing) return route.fulfill(json(says.problem, 400))
   if (pathname === '/v1/peers') return route.fulfill(json(says.peers))
