@@ -27,6 +27,11 @@ func (n *Node) put(ctx context.Context, p peer.ID, puts []records.Put) ([]exchan
 	results, err := n.client.Put(ctx, p, puts)
 	endPut(span, len(puts), results, err)
 	n.metrics.put(len(puts), results, began, err)
+	for _, r := range results {
+		if refused := (*exchange.Refusal)(nil); errors.As(r.Err, &refused) && refused.Code == exchange.FromTheFuture {
+			n.ahead.Add(1)
+		}
+	}
 	n.report(ctx, p, err, false)
 	return results, err
 }

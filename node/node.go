@@ -57,6 +57,7 @@ type Node struct {
 	tagBook  tagBook
 	promises *promises
 	brims    *brims
+	ahead    atomic.Uint64 // records that others refused as from the future
 
 	narrowedAt time.Time // when we last came to hold more or less of our share; only makeRoom uses it once Run has begun
 

@@ -44,12 +44,20 @@ type Status struct {
 	Routing    Routing
 	Healing    Healing
 	Mending    Mending
+	Clock      Clock
 
 	ValuesKept    uint64 // registers that others put through kad-dht and that are kept
 	ValuesRefused uint64 // and those that were refused
 
 	Heard  uint64        // posts that others announced and we heard by gossip
 	Uptime time.Duration // since New
+}
+
+// Clock is what passing records between nodes says of the clock: nothing else that they
+// say has the time in it. A record more than two minutes ahead of a clock is refused.
+type Clock struct {
+	Ahead  uint64 // records that other nodes refused to take from us because of that: our clock is fast, or the author's was
+	Behind uint64 // records of others that we refused because of it: our clock is slow, or theirs is fast
 }
 
 // Kept are bytes of the store by whom they are kept for. The rest is the store's own.
@@ -121,7 +129,7 @@ func (n *Node) Status() Status {
 		Routing: routingOf(view),
 		Records: stats.Records, StoreBytes: stats.Bytes, Quota: n.config.StoreQuota, Kept: keptOf(stats),
 		ValuesKept: view.ValuesKept, ValuesRefused: view.ValuesRefused,
-		Healing: n.healer.healing(), Mending: n.mending(), Heard: n.gossip.Stats().Delivered, Uptime: n.now().Sub(n.started),
+		Healing: n.healer.healing(), Mending: n.mending(), Clock: Clock{Ahead: n.ahead.Load(), Behind: n.server.Stats().Refused[exchange.FromTheFuture]}, Heard: n.gossip.Stats().Delivered, Uptime: n.now().Sub(n.started),
 	}
 	s.Cached, s.CachedSize = n.cache.size()
 	warm := n.server.Warm()

@@ -57,14 +57,13 @@ func (a *app) doctor(ctx context.Context) error {
 // checks are those that the configuration allows: where it cannot be read, none that
 // depends on it.
 func (a *app) checks(ctx context.Context) []doctor.Check {
-	machine := []doctor.Check{doctor.UDPBuffers(), doctor.Clock(time.Now(), builtAt())}
 	set, err := a.configured()
 	var dir string
 	if err == nil {
 		dir, err = set.dir()
 	}
 	if err != nil {
-		return append([]doctor.Check{configurationCheck(err)}, machine...)
+		return []doctor.Check{configurationCheck(err), doctor.UDPBuffers(), doctor.Clock(time.Now(), builtAt(), doctor.Others{})}
 	}
 	status, peers, running := a.ask(ctx, dir)
 	checks := []doctor.Check{
@@ -73,7 +72,8 @@ func (a *app) checks(ctx context.Context) []doctor.Check {
 		doctor.Ports(doctor.PortsOf(set.Network.Listen, "network.listen", set.originOf("network.listen") == originDefault), running),
 		apiCheck(set, running), doctor.Descriptors(set.Limits.ConnsHigh),
 	}
-	checks = append(checks, machine...)
+	others := doctor.Others{Known: len(peers) > 0, Ahead: status.Clock.Ahead, Behind: status.Clock.Behind}
+	checks = append(checks, doctor.UDPBuffers(), doctor.Clock(time.Now(), builtAt(), others))
 	if running {
 		checks = append(checks, reachedCheck(peers))
 	} else {

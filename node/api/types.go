@@ -98,12 +98,19 @@ type Status struct {
 	StoreQuota int64      `json:"store_quota" doc:"Bytes that it may take; 0 for no bound."`
 	Kept       Kept       `json:"kept" doc:"Bytes of the store, by whom they are kept for."`
 	Healing    Healing    `json:"healing" doc:"How well what is kept is known to be what neighbours keep."`
+	Clock      Clock      `json:"clock" doc:"What passing records between nodes says of the clock."`
 	Cached     int        `json:"cached" doc:"Hot places of which the node keeps copies for others."`
 	CacheBytes int64      `json:"cached_bytes" doc:"Bytes of the records in them."`
 	Hot        int        `json:"hot" doc:"Places of the neighbourhood that many read."`
 	Copies     int        `json:"hot_copies" doc:"Copies of those that other nodes keep and offered."`
 	Uptime     int64      `json:"uptime_s" doc:"Seconds since it started."`
 	Version    string     `json:"version" doc:"Of the software." example:"0.1.0"`
+}
+
+// Clock is what passing records between nodes says of the clock.
+type Clock struct {
+	Ahead  uint64 `json:"ahead" doc:"Records that other nodes refused to take because they were more than two minutes ahead of their clocks: the node's is fast, or the author's was."`
+	Behind uint64 `json:"behind" doc:"Records of others that the node refused for the same reason: its clock is slow, or theirs is fast."`
 }
 
 // Kept are the bytes of the store by whom they are kept for. What is left of all of
@@ -191,6 +198,7 @@ func statusOf(s node.Status, me records.User) Status {
 		Records: s.Records, StoreBytes: s.StoreBytes, StoreQuota: s.Quota,
 		Kept:    Kept{Own: s.Kept.Own, Held: s.Kept.Held, Followed: s.Kept.Followed, Cached: s.Kept.Cached},
 		Healing: healingOf(s.Healing, s.Mending), Cached: s.Cached, CacheBytes: s.CachedSize, Hot: s.Hot, Copies: s.Copies,
+		Clock:  Clock(s.Clock),
 		Uptime: int64(s.Uptime.Seconds()), Version: node.Version,
 	}
 	if !s.PlantedAt.IsZero() {

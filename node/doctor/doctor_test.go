@@ -212,10 +212,14 @@ func TestReached(t *testing.T) {
 // A clock that shows a time before the program was made is wrong, whoever keeps it.
 func TestClock(t *testing.T) {
 	now := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
-	wantFinding(t, examined(t, doctor.Clock(now, now.AddDate(1, 0, 0))), doctor.Fail, "before this program was made")
-	for _, f := range examined(t, doctor.Clock(now, time.Time{})) {
-		if f.State == doctor.Fail {
-			t.Errorf("found %v", f)
+	wantFinding(t, examined(t, doctor.Clock(now, now.AddDate(1, 0, 0), doctor.Others{})), doctor.Fail, "before this program was made")
+	wantFinding(t, examined(t, doctor.Clock(now, time.Time{}, doctor.Others{Known: true, Ahead: 3, Behind: 1})), doctor.Warn, "refused 3 records from here")
+	wantFinding(t, examined(t, doctor.Clock(now, time.Time{}, doctor.Others{Known: true, Behind: 2})), doctor.Warn, "2 records of other nodes")
+	for others, want := range map[doctor.Others]string{{}: "none is connected", {Known: true}: "no record that passed"} {
+		for _, f := range examined(t, doctor.Clock(now, time.Time{}, others)) {
+			if f.State == doctor.Fail || !strings.Contains(f.Found, want) {
+				t.Errorf("found %v, want a word of %q", f, want)
+			}
 		}
 	}
 }

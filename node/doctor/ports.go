@@ -56,7 +56,7 @@ func Ports(ports []Port, running bool) Check {
 			err := p.try(ctx)
 			switch {
 			case err == nil && running:
-				say(Warn, p.String()+" is free, though the node runs", "it listens elsewhere, because the port was taken when it started: start it again")
+				say(Warn, p.String()+" is free, though the node runs", "it listens elsewhere: it was started with other settings than doctor was, or the port was taken then and it should be started again")
 			case err == nil:
 				free++
 			case running && errors.Is(err, syscall.EADDRINUSE):

@@ -46,25 +46,42 @@ func Descriptors(connections int) Check {
 	}}
 }
 
-// Clock looks at whether the clock can be right: a record more than 2 minutes ahead of
-// the receiver's clock is refused. The protocols of the network tell no time, so no other node's clock
-// is asked. Built is when the program was made, zero if that is not known.
-func Clock(now time.Time, built time.Time) Check {
+// Others is what other nodes say of a clock: nothing in the protocols of the network has
+// the time in it, but a record more than two minutes ahead of a clock is refused.
+type Others struct {
+	Known  bool   // a node runs, and is connected to others
+	Ahead  uint64 // records that others refused because of that
+	Behind uint64 // records of others that were refused here because of it
+}
+
+// Clock looks at whether the clock can be right, by the system and by what others said
+// of it. Built is when the program was made, zero if that is not known.
+func Clock(now time.Time, built time.Time, o Others) Check {
 	return Check{Name: "clock", Look: func(_ context.Context, say Say) {
 		const do = "set the clock, and have it kept: timedatectl set-ntp true"
-		shown := now.UTC().Format("2006-01-02 15:04:05 UTC")
-		if now.Before(built) {
-			say(Fail, fmt.Sprintf("it shows %s, before this program was made on %s", shown, built.UTC().Format(time.DateOnly)), do)
-			return
-		}
+		shown := "it shows " + now.UTC().Format("2006-01-02 15:04:05 UTC")
 		kept, err := synchronised()
 		switch {
+		case now.Before(built):
+			say(Fail, fmt.Sprintf("%s, before this program was made on %s", shown, built.UTC().Format(time.DateOnly)), do)
+		case o.Ahead > 0:
+			say(Warn, fmt.Sprintf("%s, and other nodes refused %d records from here as more than two minutes ahead", shown, o.Ahead), do)
+		case o.Behind > 0:
+			say(Warn, fmt.Sprintf("%s, and %d records of other nodes were more than two minutes ahead of it", shown, o.Behind),
+				do+"; if it is right, theirs are fast")
+		case err == nil && kept:
+			say(OK, shown+" and is kept by time servers; "+o.words(), "")
 		case err != nil:
-			say(OK, fmt.Sprintf("it shows %s; whether it is kept by time servers is not known here, and no other node's was asked", shown), "")
-		case !kept:
-			say(Warn, fmt.Sprintf("it shows %s, and the system does not know it to be kept by time servers; no other node's was asked", shown), do)
+			say(OK, shown+"; that time servers keep it is not known; "+o.words(), "")
 		default:
-			say(OK, fmt.Sprintf("it shows %s and is kept by time servers", shown), "")
+			say(Warn, shown+", and the system does not know it to be kept by time servers; "+o.words(), do)
 		}
 	}}
+}
+
+func (o Others) words() string {
+	if o.Known {
+		return "no record that passed between it and others was two minutes ahead of either clock"
+	}
+	return "other nodes cannot tell: none is connected"
 }
