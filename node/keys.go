@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -58,7 +59,7 @@ func ReadKeys(dir string) (Keys, error) {
 // it. What is made is on disk before LoadKeys returns.
 func LoadKeys(ctx context.Context, dir string, n records.Network, progress func(tries, expected uint64)) (Keys, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return Keys{}, fmt.Errorf("make data directory: %w", err)
+		return Keys{}, fmt.Errorf("make data directory: %w", unwritable(err))
 	}
 	person, err := loadKey(filepath.Join(dir, personFile), newPersonKey)
 	if err != nil {
@@ -118,6 +119,19 @@ func loadKey(path string, create func() (ed25519.PrivateKey, error)) (ed25519.Pr
 	return readKey(path)
 }
 
+// unwritable is an error of a directory that keys cannot be written to: the store could
+// not be either.
+func unwritable(err error) error {
+	switch {
+	case errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%w: %w", ErrReadOnly, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: %w", ErrDenied, err)
+	default:
+		return err
+	}
+}
+
 func readKey(path string) (ed25519.PrivateKey, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -168,7 +182,7 @@ func writeKey(path string, key ed25519.PrivateKey) error {
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".key-*") // mode 0600
 	if err != nil {
-		return fmt.Errorf("write key: %w", err)
+		return fmt.Errorf("write key: %w", unwritable(err))
 	}
 	defer func() { _ = os.Remove(f.Name()) }()
 	err = pem.Encode(f, &pem.Block{Type: "PRIVATE KEY", Bytes: der})

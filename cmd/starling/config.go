@@ -246,13 +246,29 @@ func (c *configured) check() error {
 	if c.Limits.ConnsHigh < c.Limits.ConnsLow {
 		return usage("limits.connections_high (%s) is below limits.connections_low (%s)", c.originOf("limits.connections_high"), c.originOf("limits.connections_low"))
 	}
-	n := node.Default()
-	c.apply(&n)
-	var err error
-	if n.Bootstrap, err = c.bootstraps(); err != nil {
+	return c.checkAddrs()
+}
+
+// checkAddrs looks at each list of addresses by itself, so that it is known whose slip
+// it is.
+func (c *configured) checkAddrs() error {
+	bootstrap, err := c.bootstraps()
+	if err != nil {
 		return usage("network.bootstrap (%s): %w", c.originOf("network.bootstrap"), err)
 	}
-	return n.CheckAddrs()
+	for _, list := range []struct {
+		key string
+		of  node.Config
+	}{
+		{"network.listen", node.Config{Listen: c.Network.Listen}},
+		{"network.announce", node.Config{Announce: c.Network.Announce}},
+		{"network.bootstrap", node.Config{Bootstrap: bootstrap, PublicOnly: c.Network.PublicOnly}},
+	} {
+		if err := list.of.CheckAddrs(); err != nil {
+			return usage("%s (%s): %w", list.key, c.originOf(list.key), err)
+		}
+	}
+	return nil
 }
 
 // maxSize is more than a disk has: a slip in the unit.

@@ -79,16 +79,21 @@ func lineOf(lines map[string]int, key string) int {
 	return 1
 }
 
-// flatten visits what is no table.
+// noKeys is the value of a table without any.
+type noKeys struct{}
+
+// flatten visits what is no table, and tables with nothing in them.
 func flatten(tree map[string]any, prefix string, visit func(key string, value any)) {
 	for name, v := range tree {
-		if below, ok := v.(map[string]any); ok && len(below) > 0 {
+		below, table := v.(map[string]any)
+		switch {
+		case table && len(below) > 0:
 			flatten(below, prefix+name+".", visit)
-			continue
-		} else if ok {
-			continue // an empty table says nothing
+		case table:
+			visit(prefix+name, noKeys{})
+		default:
+			visit(prefix+name, v)
 		}
-		visit(prefix+name, v)
 	}
 }
 

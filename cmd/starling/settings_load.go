@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
+	"strings"
 )
 
 // A setting is one key, with where its value came from.
@@ -157,6 +158,9 @@ func (c *configured) set(s source) error {
 
 // write takes in what is written in the file.
 func (c *configured) write(w written) error {
+	if w.value == (noKeys{}) && c.table(w.key) {
+		return nil // it says nothing
+	}
 	k := c.at(w.key)
 	if k == nil {
 		return usage("%s: %s", w.place, c.unknown(w.key))
@@ -166,6 +170,11 @@ func (c *configured) write(w written) error {
 	}
 	k.origin = w.place
 	return nil
+}
+
+// table tells whether there are settings below a key.
+func (c *configured) table(key string) bool {
+	return slices.ContainsFunc(c.all, func(s setting) bool { return strings.HasPrefix(s.key, key+".") })
 }
 
 // at is the setting of a key, nil if there is none.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -29,11 +30,16 @@ func shape(root *cobra.Command) {
 	root.SetUsageTemplate(usageTemplate(root))
 	root.SetFlagErrorFunc(flagSlip)
 	root.DisableSuggestions = true // ours are those of below
+	root.InitDefaultHelpCmd()
 	for c := range commands(root) {
 		for _, g := range groups {
 			if c.Parent() == root && slices.Contains(strings.Fields(g.commands), c.Name()) {
 				c.GroupID = g.title
 			}
+		}
+		if c.Parent() == root && c.Name() == "help" {
+			c.Run, c.RunE = nil, helpOn
+			c.Example = "  starling help post\n  starling help config show\n  starling help exit-codes"
 		}
 		if c.HasSubCommands() && !c.Runnable() {
 			c.Args, c.RunE = below, func(c *cobra.Command, _ []string) error { return c.Help() }
@@ -42,6 +48,17 @@ func shape(root *cobra.Command) {
 			c.ValidArgsFunction = cobra.NoFileCompletions
 		}
 	}
+}
+
+// helpOn is the help of a command that may be misspelt: cobra's own shows that of
+// everything then, as if it had been asked for.
+func helpOn(c *cobra.Command, args []string) error {
+	asked, rest, err := c.Root().Find(args)
+	if err != nil || len(rest) > 0 {
+		return below(asked, rest)
+	}
+	asked.InitDefaultHelpFlag()
+	return asked.Help()
 }
 
 // usageTemplate is cobra's, with topics as they are asked for and the exit statuses.
@@ -86,7 +103,7 @@ func below(c *cobra.Command, args []string) error {
 func flagSlip(c *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
-		return usage("%w; see '%s --help'", err, c.CommandPath())
+		return usage("%w; see '%s --help'", plainly(err), c.CommandPath())
 	}
 	var names []string
 	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
@@ -95,4 +112,18 @@ func flagSlip(c *cobra.Command, err error) error {
 		return usage("%s has no flag --%.40s; did you mean --%s?", c.Name(), name, near)
 	}
 	return usage("%w; see '%s --help'", err, c.CommandPath())
+}
+
+// plainly says what a flag wants, where the error says what a function of Go's library
+// could not do.
+func plainly(err error) error {
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	wants := map[string]string{"int": "a whole number", "uint64": "a whole number, not below 0", "duration": "a time such as 90s or 48h", "bool": "true or false"}
+	if want := wants[invalid.GetFlag().Value.Type()]; want != "" {
+		return fmt.Errorf("--%s %.40q: want %s", invalid.GetFlag().Name, invalid.GetValue(), want)
+	}
+	return err
 }
