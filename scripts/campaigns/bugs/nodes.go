@@ -5,6 +5,10 @@ func ofNodes() []bug {
 	return []bug{
 		one("what is handed over is dropped before others have it", "node/shed.go",
 			"	return hold >= max(", "	return hold+len(r.members) >= max(", "TestHeldThere"),
+		one("who has no room leaves a place to fewer than a neighbourhood", "node/shed.go",
+			"	if !narrowed {\n		least", "	if narrowed || !narrowed {\n		least", "TestHeldThere"),
+		one("who has no room takes more as soon as there is a little", "node/narrow.go",
+			"f.room.Bytes >= f.held+f.held/2 &&", "f.room.Bytes >= 0 &&", "TestFit_comesToRest"),
 		one("a joining node answers before it has its share", "node/heal.go",
 			"	default:\n		return errNotFilled\n", "	default:\n		return nil\n", "TestHeal_join"),
 		one("a copy counts whatever is above it", "node/copies.go",
