@@ -33,6 +33,15 @@ func (d *SimulatedDisk) Open(cfg Config) (*Store, error) {
 	return open(d, cfg)
 }
 
+// Copy is a disk with all that is on this one now, and in order, as a backup of it is.
+func (d *SimulatedDisk) Copy() *SimulatedDisk {
+	c := NewSimulatedDisk()
+	d.memory.mu.Lock()
+	defer d.memory.mu.Unlock()
+	c.memory.tree = d.memory.tree.Clone()
+	return c
+}
+
 // Free says how many bytes are free from now on. What is written does not take of
 // them.
 func (d *SimulatedDisk) Free(bytes int64) { d.free.Store(bytes) }
