@@ -76,6 +76,27 @@ func given(nodes []*nodetest.Node) (sum int64) {
 	return sum
 }
 
+// Those who answer everybody something else each time, and not once the truth, keep no
+// post from being stored and hide none: what readers are shown is what others show.
+func TestAdversary_liar(t *testing.T) {
+	crowd(t, eight(7), func(ctx context.Context, net *nodetest.Network) {
+		third := net.Third()
+		odd := func(r *records.Record) bool { return r.ItemKey()[0]%2 == 1 }
+		for _, x := range third {
+			x.Play(nodetest.Liar(nodetest.Empty(), nodetest.Swallow(), nodetest.Withhold(odd), nodetest.Babble(), nodetest.FalseWitnesses(), nodetest.Displace()))
+		}
+		honest := without(net, third...)
+		var want []string
+		for i := range 12 {
+			want = append(want, fmt.Sprintf("post %d #sky", i))
+			publish(ctx, t, honest[i%len(honest)], want[i])
+		}
+		mustShow(ctx, t, honest, "sky", want...)
+		net.Pass(10 * time.Minute)
+		mustShow(ctx, t, honest, "sky", want...)
+	})
+}
+
 // Who shows first versions, lets others compare with them and puts them again turns
 // nothing back: the newest version is what everybody reads and holds.
 func TestAdversary_replayer(t *testing.T) {
