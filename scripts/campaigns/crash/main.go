@@ -24,7 +24,7 @@ func main() {
 	if dir == "" {
 		var only string
 		campaign.Main("crash", func(ctx context.Context, c *campaign.Campaign) error { return run(ctx, c, only) }, func(f *flag.FlagSet) {
-			f.StringVar(&only, "only", "", "one part: kill, power, flip, full or sync")
+			f.StringVar(&only, "only", "", "one part: kill, power, flip, full, sync or restart")
 		})
 		return
 	}
@@ -40,7 +40,7 @@ func run(ctx context.Context, c *campaign.Campaign, only string) error {
 	parts := []struct {
 		name string
 		run  campaign.Run
-	}{{"kill", kill}, {"power", power}, {"flip", flips}, {"full", full}, {"sync", syncs}}
+	}{{"kill", kill}, {"power", power}, {"flip", flips}, {"full", full}, {"sync", syncs}, {"restart", restarts}}
 	known := only == ""
 	for _, p := range parts {
 		if only != "" && only != p.name {
