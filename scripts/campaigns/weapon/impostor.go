@@ -40,9 +40,16 @@ type impostor struct {
 
 // The faces of an impostor.
 const (
-	denies = iota // holds nothing
-	boasts        // claims ten thousand things that nobody has, and other ones a minute later
-	throws        // the same, and hands over something else when asked for them
+	denies  = iota // holds nothing, and says that this is all there is
+	boasts         // claims ten thousand things that nobody has, and other ones a minute later
+	throws         // the same, and hands over something else when asked for them
+	gathers        // holds nothing, and says that it is still gathering, for ever
+)
+
+// What an impostor says of how much it has gathered, in bits.
+const (
+	everything = 0
+	nothingYet = 8*len(records.Coordinate{}) + 1
 )
 
 // A written record stands at a place.
@@ -86,7 +93,7 @@ func (o *observer) intrude(ctx context.Context, i int) (*impostor, error) {
 	}
 	server := exchange.NewServer(exchange.ServerConfig{
 		Host: m.host, Door: door, Store: m, Holdings: m, Region: table,
-		Status: func() exchange.Status { return exchange.Status{} },
+		Status: func() exchange.Status { return exchange.Status{Whole: m.whole()} },
 	})
 	ctx, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
@@ -139,9 +146,18 @@ func (m *impostor) wear(face int32) {
 	clear(m.written)
 }
 
+// whole is how much it says that it has gathered: all, as a member, or nothing, as who
+// has just joined.
+func (m *impostor) whole() int {
+	if m.face.Load() == gathers {
+		return nothingYet
+	}
+	return everything
+}
+
 // held is what it claims to hold.
 func (m *impostor) held() []reconcile.Element {
-	if m.face.Load() == denies {
+	if f := m.face.Load(); f == denies || f == gathers {
 		return nil
 	}
 	m.mu.Lock()

@@ -3,7 +3,10 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -22,7 +25,12 @@ const (
 	share    = 0.1                      // of it that an attack may take
 )
 
-func main() { campaign.Main("weapon", run) }
+func main() {
+	var only string
+	campaign.Main("weapon", func(ctx context.Context, c *campaign.Campaign) error { return run(ctx, c, only) }, func(f *flag.FlagSet) {
+		f.StringVar(&only, "only", "", "a `part` of the names of attacks to try; what anybody may have once is always taken before")
+	})
+}
 
 // An attack is what all impostors do for a while.
 type attack struct {
@@ -31,26 +39,30 @@ type attack struct {
 	pester, browse bool // one node
 	readers        bool // honest nodes read meanwhile, and see who lacks what
 	first          bool // it shows what anybody may have once, and counts for nothing
+	newcomer       bool // an honest node joins meanwhile
+	long           bool // not for a quick run, whose other attacks hold what it does
 }
 
 var attacks = []attack{
 	{name: "holds nothing, and says so to readers too", face: denies, readers: true},
-	{name: "claims what nobody has", face: boasts},
+	{name: "claims what nobody has", face: boasts, long: true},
 	{name: "hands over something else", face: throws},
 	{name: "asks for everything, as who is new does", face: denies, pester: true, first: true},
 	{name: "goes on asking for everything", face: denies, pester: true},
+	{name: "goes on asking, and says that it is new, for ever", face: gathers, pester: true, readers: true, newcomer: true},
+	{name: "holds nothing, and says to a newcomer that this is all", face: denies, newcomer: true},
 	{name: "reads ten thousand places", face: denies, browse: true},
-	{name: "all of it but reading", face: throws, pester: true, readers: true},
+	{name: "all of it but reading", face: throws, pester: true, readers: true, long: true},
 }
 
-func run(ctx context.Context, c *campaign.Campaign) error {
-	return campaign.Simulate(ctx, func(ctx context.Context, s *campaign.Simulation) error { return weapon(ctx, c, s) })
+func run(ctx context.Context, c *campaign.Campaign, only string) error {
+	return campaign.Simulate(ctx, func(ctx context.Context, s *campaign.Simulation) error { return weapon(ctx, c, s, only) })
 }
 
 // weapon gives a network some impostors and lets them attack in one way after the
 // other. Before each attack an honest node loses a tree, which it should have again
 // whatever goes on.
-func weapon(ctx context.Context, c *campaign.Campaign, s *campaign.Simulation) error {
+func weapon(ctx context.Context, c *campaign.Campaign, s *campaign.Simulation, only string) error {
 	net, err := colony.Found(c, s, colony.Config{
 		Nodes: c.Size(24, 6), Neighbourhood: 16,
 		Tune: func(n *node.Config) { n.HealInterval, n.MendRate = interval, rate },
@@ -76,8 +88,11 @@ func weapon(ctx context.Context, c *campaign.Campaign, s *campaign.Simulation) e
 	c.Figure("impostors", len(o.impostors))
 	c.Figure("keys", len(posts))
 	c.Figure("entries", net.Net.Nodes[0].Entries())
-	c.Table("attack", "bytes/s to them", "of the rate", "healing a node", "of the rate", "writes of one", "entries written", "victim whole after")
+	c.Table("attack", "bytes/s to them", "of the rate", "healing a node", "of the rate", "writes of one", "entries written", "victim whole after", "newcomer whole after", "answers with less")
 	for _, a := range attacks {
+		if !a.first && !strings.Contains(a.name, only) || a.long && c.Quick {
+			continue
+		}
 		if err := o.suffer(ctx, a); err != nil {
 			return fmt.Errorf("%s: %w", a.name, err)
 		}
@@ -98,6 +113,7 @@ type observer struct {
 	most    float64 // share of the rate that any node spent on impostors in any attack
 	writes  int     // of any record at a place to one impostor in one interval
 	slowest time.Duration
+	partial time.Duration // that newcomers answered while they lacked something
 }
 
 // suffer is one attack.
@@ -126,25 +142,40 @@ func (o *observer) suffer(ctx context.Context, a attack) error {
 			g.Go(func() error { o.read(attacking, x); return nil })
 		}
 	}
-	whole := o.follow(victim)
+	followed := []*course{{node: victim}}
+	if a.newcomer {
+		followed = append(followed, &course{node: o.Net.Start()})
+	}
+	o.follow(followed)
 	stop()
 	_ = g.Wait()
-	o.account(a, before, mended, whole)
+	o.account(a, before, mended, followed)
 	return ctx.Err()
 }
 
-// follow lets an attack last and tells when the victim was whole.
-func (o *observer) follow(victim *nodetest.Node) (whole time.Duration) {
-	whole = -1
+// A course is how a node came to hold what it should.
+type course struct {
+	node    *nodetest.Node
+	whole   time.Duration // when it did
+	partial time.Duration // that it answered before
+}
+
+// follow lets an attack last and looks when nodes were whole: one that never was, at
+// its end.
+func (o *observer) follow(all []*course) {
+	waiting := slices.Clone(all)
 	for began := time.Now(); time.Since(began) < o.length; o.Net.Pass(time.Second) {
-		if whole < 0 && o.plan.Cover(victim, victim.Region()).Whole() {
-			whole = time.Since(began)
-		}
+		waiting = slices.DeleteFunc(waiting, func(c *course) bool {
+			c.whole = time.Since(began)
+			if o.plan.Cover(c.node, c.node.Region()).Whole() {
+				return true
+			}
+			if s := c.node.Status(); s.Ready && !s.Healing.Filling {
+				c.partial += time.Second
+			}
+			return false
+		})
 	}
-	if whole < 0 {
-		return o.length
-	}
-	return whole
 }
 
 // sent is how many bytes each node sent to impostors.
@@ -170,14 +201,20 @@ func (o *observer) mended() (out []int64) {
 
 // account notes what an attack cost. What goes to those who read is no healing: only
 // what follows from it counts then.
-func (o *observer) account(a attack, sent, mended []int64, whole time.Duration) {
+func (o *observer) account(a attack, sent, mended []int64, followed []*course) {
 	toThem, healing := o.worst(sent, o.sent()), o.worst(mended, o.mended())
 	writes, keys := 0, 0
 	for _, m := range o.impostors {
 		w, k := m.most()
 		writes, keys = max(writes, w), max(keys, k)
 	}
-	o.Row(a.name, toThem, toThem/rate, healing, healing/rate, writes, keys, whole)
+	whole, newcomer, partial := followed[0].whole, any(""), any("")
+	if a.newcomer {
+		c := followed[1]
+		newcomer, partial = c.whole, c.partial
+		o.slowest, o.partial = max(o.slowest, c.whole), max(o.partial, c.partial)
+	}
+	o.Row(a.name, toThem, toThem/rate, healing, healing/rate, writes, keys, whole, newcomer, partial)
 	switch {
 	case a.first:
 	case a.browse:
@@ -190,7 +227,7 @@ func (o *observer) account(a attack, sent, mended []int64, whole time.Duration) 
 
 // worst is the most bytes a second that anybody needed for something.
 func (o *observer) worst(before, now []int64) (most float64) {
-	for i := range now {
+	for i := range before { // a newcomer has just taken everything
 		most = max(most, float64(now[i]-before[i])/o.length.Seconds())
 	}
 	return most
@@ -224,7 +261,8 @@ func (o *observer) report() {
 	}
 	o.AtMost("share_of_the_rate", o.most, share)
 	o.AtMost("writes_of_an_entry_an_interval", float64(o.writes), float64(o.Network.Params.Neighbourhood))
-	o.AtMost("seconds_until_the_victim_is_whole", o.slowest.Seconds(), within.Seconds())
+	o.AtMost("seconds_until_all_are_whole", o.slowest.Seconds(), within.Seconds())
+	o.AtMost("seconds_a_newcomer_answers_with_less", o.partial.Seconds(), interval.Seconds())
 	o.AtMost("places_that_differ_in_the_end", float64(len(differences)), 0)
 	o.AtMost("entries_that_nobody_wrote", float64(strange), 0)
 }
