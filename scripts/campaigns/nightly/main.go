@@ -22,7 +22,7 @@ type night struct {
 func main() {
 	n := night{}
 	campaign.Main("nightly", func(ctx context.Context, c *campaign.Campaign) error { return n.run(ctx, c) }, func(f *flag.FlagSet) {
-		f.DurationVar(&n.long, "for", 8*time.Hour, "how `long` runs begin; --quick is 20s")
+		f.DurationVar(&n.long, "for", 8*time.Hour, "how `long` runs begin; --quick is 10s")
 		f.IntVar(&n.runs, "runs", 0, "how `many` runs at most; 1 with the seed of a run that failed is that run again")
 	})
 }
@@ -32,7 +32,7 @@ func main() {
 const townEvery = 8
 
 // quickly is how long a quick night is: what has begun by then has some time left.
-const quickly = 20 * time.Second
+const quickly = 10 * time.Second
 
 // A result is what came of one seed.
 type result struct {
