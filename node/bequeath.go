@@ -15,24 +15,37 @@ import (
 
 // When a region shrinks, what was taken in for the half that is no longer ours may be
 // held by nobody in that half: they were on the other side of a partition, or not
-// known. We keep it, because one bit of slack is kept, but readers ask them. So once
+// known. We keep it, for as long as its lease, but readers ask them. So once
 // after each time a node compares with a few of them what they hold, and gives what
 // they lack; among themselves they see to the rest.
 
 const heirs = 3 // members of the other half that are given it
 
-// bequeath gives the other half of what our region was what it lacks of its own.
+// bequeath gives those whom our region left what it took in for them: nearly always the
+// other half of what it was.
 func (n *Node) bequeath(ctx context.Context) {
 	bits := n.dht.Prefix()
-	if n.healer.toldTo(bits) {
+	was, due := n.healer.untold(bits)
+	if !due {
 		return
 	}
-	self := standsAt(n.host.ID())
-	beside := healing.Part{Prefix: self, Bits: bits}.Other()
+	done := true
+	for shared := was; shared < bits-1; shared++ { // it left more than a half at once: others than a few hold that
+		done = n.concede(ctx, shared, false) && done
+	}
+	if n.bequeathBeside(ctx, bits) && done && n.dht.Prefix() == bits {
+		n.healer.toldDone(bits)
+	}
+}
+
+// bequeathBeside gives the other half of what our region was what it lacks of its own,
+// and tells whether enough of those there have it.
+func (n *Node) bequeathBeside(ctx context.Context, bits int) bool {
+	beside := healing.Part{Prefix: standsAt(n.host.ID()), Bits: bits}.Other()
 	hood, err := n.dht.Members(ctx, beside.Prefix)
 	if err != nil {
 		n.voices.heal.Debug("find those beside our region", "err", err)
-		return
+		return false
 	}
 	them := slices.DeleteFunc(slices.Clone(hood.Peers), func(p peer.ID) bool { return !beside.Holds(standsAt(p)) })
 	rand.Shuffle(len(them), func(i, j int) { them[i], them[j] = them[j], them[i] })
@@ -41,9 +54,7 @@ func (n *Node) bequeath(ctx context.Context) {
 	if done == 0 { // there may be nobody but us from whom they could gather it
 		done = n.bequeathAll(ctx, them, bits, func(f exchange.Found, _ peer.ID) []reconcile.Difference { return f.Differences })
 	}
-	if len(them) > 0 && done >= min(2, len(them)) && n.dht.Prefix() == bits {
-		n.healer.toldDone(bits)
-	}
+	return len(them) > 0 && done >= min(2, len(them))
 }
 
 // bequeathAll gives each of them what due says is theirs to be given, and returns how
@@ -110,12 +121,13 @@ func (s *comparison) bequeath(ctx context.Context, differences []reconcile.Diffe
 	return nil
 }
 
-// toldTo tells whether those beside a region of so many bits have been given what we
-// had of theirs.
-func (h *healer) toldTo(bits int) bool {
+// untold is how many bits the region had outside of which others were given what we had
+// of theirs, and whether others have to be now that it has so many.
+func (h *healer) untold(bits int) (was int, due bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return !h.told.due(bits)
+	due = h.told.due(bits)
+	return h.told.bits, due
 }
 
 func (h *healer) toldDone(bits int) {

@@ -17,6 +17,3 @@ func (c *chore) due(bits int) bool {
 
 // done notes that it has been.
 func (c *chore) done(bits int) { c.bits = bits }
-
-// undo makes it due again.
-func (c *chore) undo() { c.bits = 0 }

@@ -48,11 +48,12 @@ type Healing struct {
 type healer struct {
 	moved chan struct{} // holds a token when the neighbourhood may have changed
 	doubt chan struct{} // holds a token when somebody is doubted
+	kept  []time.Time   // the leases as they were written down; of the goroutine that heals
 
 	mu     sync.Mutex // protects what follows
 	ledger *healing.Ledger
-	shed   chore // drop what others hold; it begins due, because nobody knows what a store holds
-	told   chore // give those beside our region what we took in for them
+	leases healing.Leases // of what our region has left behind
+	told   chore          // give those outside of our region what we took in for them
 	status Healing
 }
 
@@ -72,7 +73,7 @@ func (n *Node) heal(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
-	n.healer.start(n.dht.Prefix())
+	n.healer.start(n.dht.Prefix(), n.now())
 	for {
 		next := jitter(n.config.HealInterval)
 		done := n.healOnce(ctx)
@@ -84,18 +85,24 @@ func (n *Node) heal(ctx context.Context) error {
 		}
 		n.bequeath(ctx)
 		n.shed(ctx)
+		n.keepLeases(ctx)
 		if !n.healer.await(ctx, next) {
 			return nil
 		}
 	}
 }
 
-// start notes the region with which healing begins. What is beside it is old, or was
-// never there: it is given to nobody.
-func (h *healer) start(bits int) {
+// start notes the region with which healing begins. What was outside of it when an
+// earlier run ended was given then, and what a first run finds there is old, or was never
+// there.
+func (h *healer) start(bits int, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.told.done(bits)
+	if before := len(h.leases.Left()); before > 0 {
+		h.told.grown(before)
+	}
+	h.leases.Moved(bits, now)
 }
 
 // await waits for the next time, or for a reason not to wait for it; false when ctx
@@ -165,14 +172,14 @@ func (h *healer) answerFor(v healing.View, now time.Time) (filled bool) {
 	return before && !h.status.Filling
 }
 
-// grown notes that our region has this many bits now, and that of all we keep another.
-func (h *healer) grown(bits, reach int) {
+// grown notes that our region has this many bits now.
+func (h *healer) grown(bits int, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.ledger.Grown(bits) {
 		h.status.Filling = true
 	}
-	h.shed.grown(reach)
+	h.leases.Moved(bits, now)
 	h.told.grown(bits)
 	select {
 	case h.moved <- struct{}{}:

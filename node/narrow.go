@@ -68,7 +68,7 @@ func (n *Node) fit(ctx context.Context) error {
 	f := fit{
 		narrowed: n.dht.Narrowed(), room: room, held: n.store.Stats().Class[datastore.Held].Bytes,
 		others: len(n.dht.Neighbours()), least: n.config.Network.Params.Neighbourhood,
-		settled: n.healer.shedTo(n.reach()), since: n.now().Sub(n.narrowedAt),
+		settled: n.healer.settled(n.now()), since: n.now().Sub(n.narrowedAt),
 	}
 	next := f.next()
 	if next == f.narrowed {

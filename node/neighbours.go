@@ -43,7 +43,7 @@ func (n *Node) followPrefix(ctx context.Context) error {
 			})
 		}
 		n.protect(protected)
-		n.healer.grown(n.dht.Prefix(), n.reach())
+		n.healer.grown(n.dht.Prefix(), n.now())
 		select {
 		case n.moved <- struct{}{}:
 		default: // nobody has taken note of the last move yet

@@ -103,7 +103,7 @@ func (n *Node) assemble() (err error) {
 	if n.store, err = openStore(c); err != nil {
 		return err
 	}
-	if err = n.readFollowed(); err != nil {
+	if err = errors.Join(n.readFollowed(), n.resumeLeases()); err != nil {
 		return err
 	}
 	if n.promises, err = openPromises(context.Background(), n.store.Datastore()); err != nil {

@@ -3,74 +3,89 @@ package node
 import (
 	"context"
 	"slices"
+	"time"
 
+	"github.com/starling-social/starling/node/healing"
 	"github.com/starling-social/starling/records"
 )
 
-// When a network grows, a node's region halves, and what lies in the other half is
-// no longer its to hold. It is kept until the members there show that they hold it,
-// and one bit more than the region is kept always, because neighbours need not agree
-// on how large it is. So a network that grows and shrinks by a few nodes moves
-// nothing. Only a node that has no room for its share keeps nothing else (narrow.go).
+// When a network grows, a node's region halves, and what lies in the other half is no
+// longer its to hold. It is kept for a lease that halves with every bit that it is away
+// (see [healing.LeaseOf]), so that a network that grows and shrinks again moves nothing.
+// Then it is dropped, or sooner where the store is short of room, what is furthest away
+// first, and at once by a node that has no room for its share (narrow.go); but never
+// before the members there have shown that they hold it: no lease ends the last copy.
 
 const shedBatch = 64 // places whose members are asked at once
 
-// shed drops what others hold now. It goes through the store once after our region
-// has become smaller, and again as long as something is left that the members there
-// do not hold yet; these are given it.
+// shed drops what others hold now and whose lease is over. Where room is short that is
+// all that is furthest away: whether it was enough shows only some time after.
 func (n *Node) shed(ctx context.Context) {
-	bits := n.reach()
-	if n.healer.shedTo(bits) {
+	room, err := n.store.Room()
+	if err != nil {
+		n.voices.heal.Warn("ask how much room there is", "err", err)
 		return
 	}
-	self := standsAt(n.host.ID())
+	short, narrowed := room.Short, n.dht.Narrowed() > 0
+	for shared := range n.dht.Prefix() {
+		if !n.healer.over(shared, n.now(), short || narrowed) {
+			continue
+		}
+		before := n.healer.healing().Dropped
+		if n.concede(ctx, shared, true) {
+			n.healer.swept(shared, n.now())
+		}
+		short = short && n.healer.healing().Dropped == before
+	}
+}
+
+// concede goes through what we hold of the places that share just so many bits with us,
+// and tells whether the members there hold all of it. What they lack they are given;
+// what they hold is dropped, if that is due.
+func (n *Node) concede(ctx context.Context, shared int, drop bool) bool {
 	var places []records.Place
 	var last records.Coordinate
 	complete := true
-	for e, err := range n.store.All() {
+	for e, err := range n.store.Entries(healing.Part{Prefix: standsAt(n.host.ID()), Bits: shared + 1}.Other().Ends()) {
 		if err != nil {
 			n.voices.heal.Warn("look for what is no longer ours", "err", err)
-			return
+			return false
 		}
-		if e.Coordinate == last || self.SharedBits(e.Coordinate) >= bits || n.copies.keeps(e.Place) || n.cache.keeps(e.Place) {
+		if e.Coordinate == last || n.copies.keeps(e.Place) || n.cache.keeps(e.Place) {
 			continue
 		}
 		last = e.Coordinate
 		if places = append(places, e.Place); len(places) == shedBatch {
-			complete = n.handOver(ctx, places) && complete
+			complete = n.handOver(ctx, places, drop) && complete
 			places = places[:0]
 		}
 	}
-	complete = n.handOver(ctx, places) && complete
-	if complete && ctx.Err() == nil && n.reach() == bits {
-		n.healer.shedDone(bits)
-	}
+	return n.handOver(ctx, places, drop) && complete && ctx.Err() == nil
 }
 
-// reach is how many bits of our coordinate all that we keep for others for good shares.
-func (n *Node) reach() int {
-	if n.dht.Narrowed() > 0 {
-		return n.dht.Prefix()
-	}
-	return max(0, n.dht.Prefix()-1)
-}
-
-// shedTo tells whether everything that shares fewer bits with us has been shed.
-func (h *healer) shedTo(bits int) bool {
+// over tells whether to let go of what shares just so many bits with us.
+func (h *healer) over(shared int, now time.Time, short bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return !h.shed.due(bits)
+	return h.leases.Over(shared, now, short)
 }
 
-func (h *healer) shedDone(bits int) {
+// settled tells whether nothing is left of what lies outside of our region.
+func (h *healer) settled(now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.shed.done(bits)
+	return h.leases.Settled(now)
 }
 
-// handOver drops those of places whose members hold all that we do, gives the members
-// of the others what they showed to lack, and tells whether all could be dropped.
-func (n *Node) handOver(ctx context.Context, places []records.Place) bool {
+func (h *healer) swept(shared int, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.leases.Swept(shared, now)
+}
+
+// handOver gives the members of places what they showed to lack of ours, drops those of
+// which they hold all that we do, if that is due, and tells whether that was so of all.
+func (n *Node) handOver(ctx context.Context, places []records.Place, drop bool) bool {
 	if len(places) == 0 {
 		return true
 	}
@@ -84,7 +99,7 @@ func (n *Node) handOver(ctx context.Context, places []records.Place) bool {
 			n.repair(ctx, r, r.union())
 		}
 	}
-	if len(held) > 0 {
+	if drop && len(held) > 0 {
 		if err := n.store.Drop(ctx, held); err != nil {
 			n.voices.heal.Warn("drop what others hold now", "places", len(held), "err", err)
 			return false

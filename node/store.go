@@ -40,14 +40,14 @@ func (n *Node) Store() *Store {
 // down, and what is others' to hold is handed over to them.
 func (n *Node) imported() {
 	n.holder.note()
-	n.healer.shedAgain()
+	n.healer.endLeases()
 }
 
-// shedAgain notes that the store may hold again what is not ours, and that the next
-// round should not wait.
-func (h *healer) shedAgain() {
+// endLeases notes that the store may hold what never was ours, and that the next round
+// should not wait.
+func (h *healer) endLeases() {
 	h.mu.Lock()
-	h.shed.undo()
+	h.leases.End()
 	h.mu.Unlock()
 	select {
 	case h.moved <- struct{}{}:

@@ -29,6 +29,15 @@ func (p Part) Within(o Part) (common Part, some bool) {
 // half is the half of p in which its prefix lies.
 func (p Part) half() Part { return Part{p.Prefix, p.Bits + 1} }
 
+// Ends are the first and the last coordinate of p.
+func (p Part) Ends() (first, last records.Coordinate) {
+	for i := range p.Prefix {
+		free := byte(0xff) >> min(max(p.Bits-8*i, 0), 8)
+		first[i], last[i] = p.Prefix[i]&^free, p.Prefix[i]|free
+	}
+	return first, last
+}
+
 // Other is the part that differs in the last bit alone.
 func (p Part) Other() Part {
 	p.Prefix[(p.Bits-1)/8] ^= 0x80 >> ((p.Bits - 1) % 8)

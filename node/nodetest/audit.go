@@ -85,18 +85,22 @@ func (x *Node) Lose(ctx context.Context, root records.Place) (int, error) {
 	return len(lost), x.store.Drop(ctx, lost)
 }
 
-// Strays is how many entries the node holds of places that lie outside of twice its
-// region, for one bit of slack is kept; or outside of its region, if it has no room for more.
-func (x *Node) Strays() (n int) {
-	own, s := records.Coordinate(sha256.Sum256([]byte(x.PeerID()))), x.Status()
-	kept := s.Prefix
-	if s.Narrowed == 0 {
-		kept--
-	}
+// Outside is how many entries the node holds of places that lie just so many bits outside
+// of its region: its prefix would have to be shorter by as many to cover them.
+func (x *Node) Outside(away int) (n int) {
+	own, prefix := records.Coordinate(sha256.Sum256([]byte(x.PeerID()))), x.Status().Prefix
 	for e, err := range x.store.All() {
-		if err == nil && own.SharedBits(e.Coordinate) < kept {
+		if err == nil && own.SharedBits(e.Coordinate) == prefix-away {
 			n++
 		}
+	}
+	return n
+}
+
+// Strays is how many entries the node holds of places that lie outside of its region.
+func (x *Node) Strays() (n int) {
+	for away := range x.Status().Prefix {
+		n += x.Outside(away + 1)
 	}
 	return n
 }

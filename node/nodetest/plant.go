@@ -37,10 +37,20 @@ func (n *Network) PlantAt(ctx context.Context, rs []*records.Record, wanted func
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(plantWidth)
 	for _, x := range n.Running() {
-		g.Go(func() error { return x.plant(ctx, beds) })
+		g.Go(func() error { return x.plant(ctx, beds, x.holds()) })
 	}
 	if err := g.Wait(); err != nil {
 		n.t.Fatalf("plant %d records: %v", len(rs), err)
+	}
+}
+
+// PlantOn is Plant of everything on one node alone, as if its region had been the whole
+// ring until now.
+func (n *Network) PlantOn(ctx context.Context, x *Node, rs []*records.Record) {
+	n.t.Helper()
+	all := func(records.Coordinate) bool { return true }
+	if err := x.plant(ctx, n.layOut(rs, func(records.Place) bool { return true }), all); err != nil {
+		n.t.Fatalf("plant %d records on node %d: %v", len(rs), x.Index, err)
 	}
 }
 
@@ -101,8 +111,7 @@ func (n *Network) dig(p records.Place, rs []*records.Record, beds []bed) []bed {
 const plantBatch = 256
 
 // plant merges what a node is to hold into its store.
-func (x *Node) plant(ctx context.Context, beds []bed) error {
-	holds := x.holds()
+func (x *Node) plant(ctx context.Context, beds []bed, holds func(records.Coordinate) bool) error {
 	var puts []records.Put
 	for _, b := range beds {
 		if !holds(b.at) {

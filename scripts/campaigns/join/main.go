@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/starling-social/starling/node"
+	"github.com/starling-social/starling/node/healing"
 	"github.com/starling-social/starling/node/nodetest"
 	"github.com/starling-social/starling/records"
 	"github.com/starling-social/starling/scripts/internal/campaign"
@@ -29,8 +30,8 @@ func main() { campaign.Main("join", run) }
 type growing struct{ from, to, neighbourhood int }
 
 // run has nodes join one by one: in a network that doubles, and in one that becomes
-// four times as large, so that nodes let go of what is others' then, since one bit
-// more than the region is always kept.
+// four times as large. In the end the clocks show a day later, so that nodes let go of
+// what is others' then.
 func run(ctx context.Context, c *campaign.Campaign) error {
 	for _, g := range []growing{
 		{c.Size(50, 16), c.Size(100, 24), c.Size(16, 6)},
@@ -66,7 +67,10 @@ func grow(ctx context.Context, c *campaign.Campaign, s *campaign.Simulation, g g
 		}
 	}
 	net.Net.Settle()
-	net.Net.Pass(rest)
+	for _, x := range net.Net.Nodes {
+		x.Clock.Set(healing.Lease)
+	}
+	net.Net.Pass(2 * rest)
 	o.report(len(posts))
 	return nil
 }

@@ -44,11 +44,23 @@ type healing struct {
 	busy   bool // comparing
 	token  bool // the neighbourhood has changed since
 	timers int  // of the loop; all but the last are void
-	shedTo int  // bits of the region outside of which nothing is left
+	leases rules.Leases
+	told   int // bits of the region outside of which others were given what is theirs
 	filled bool
 }
 
-func newHealing() healing { return healing{ledger: rules.NewLedger()} }
+// started is healing after a restart.
+func (h healing) started(now time.Time) healing {
+	next := healing{ledger: rules.NewLedger()}
+	next.leases.Resume(h.leases.Left(), now)
+	return next
+}
+
+// region notes with how many bits a node begins, or has now.
+func (h *healing) region(bits int, now time.Time) {
+	h.told = min(h.told, bits)
+	h.leases.Moved(bits, now)
+}
 
 // wake brings the next comparison forward.
 func (w *World) wake(n *node) {

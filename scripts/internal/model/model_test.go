@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/starling-social/starling/node/healing"
 	"github.com/starling-social/starling/scripts/internal/model"
 )
 
@@ -40,12 +41,35 @@ func TestWorld_conservation(t *testing.T) {
 		w.Join()
 	}
 	w.Pass(time.Hour)
+	s := conserved(t, w)
+	if s.Received == 0 || s.Died == 0 || s.Failed == 0 {
+		t.Errorf("something never happened: %+v", s)
+	}
+}
+
+func conserved(t *testing.T, w *model.World) model.Sum {
+	t.Helper()
 	s := w.Sum()
 	if got, want := w.Copies(), s.Planted+s.Received-s.Dropped-s.Died; got != want {
 		t.Errorf("%d copies, want %d: %+v", got, want, s)
 	}
-	if s.Received == 0 || s.Died == 0 || s.Dropped == 0 || s.Failed == 0 {
-		t.Errorf("something never happened: %+v", s)
+	return s
+}
+
+// What growing regions leave behind is dropped once its lease is over, and no sooner.
+func TestWorld_lease(t *testing.T) {
+	w := model.New(model.Config{Seed: 4, Nodes: 20, Neighbourhood: 4, Keys: 100, Interval: 3 * time.Minute})
+	w.Plant()
+	for range 20 {
+		w.Join()
+	}
+	w.Pass(healing.LeaseOf(2)) // a region has at most halved
+	if s := conserved(t, w); s.Dropped > 0 {
+		t.Errorf("%d copies are dropped before their time", s.Dropped)
+	}
+	w.Pass(healing.LeaseOf(1))
+	if s := conserved(t, w); s.Dropped == 0 {
+		t.Error("no copy is dropped")
 	}
 }
 

@@ -49,6 +49,10 @@ func (w *World) room() int { return max(20, 4*w.Neighbourhood) }
 func (w *World) join(n *node) {
 	w.round(n, true)
 	n.joined = true
+	if n.told = n.bits; len(n.leases.Left()) > 0 {
+		n.told = min(n.told, len(n.leases.Left()))
+	}
+	n.region(n.bits, w.date())
 	for _, o := range w.ring.region(n.word, n.bits-2) {
 		if o != n && shared(o.word, n.word) >= o.bits-1 {
 			w.alarm(o, o.settle)
@@ -159,6 +163,7 @@ func (w *World) moved(n *node) {
 	w.later(n, prefixCalm, func() {
 		n.calming = false
 		n.ledger.Grown(n.bits)
+		n.region(n.bits, w.date())
 		w.wake(n)
 	})
 }

@@ -3,26 +3,44 @@ package model
 // memberBytes is what asking one member for a fingerprint takes, both ways.
 const memberBytes = 100
 
-// shed drops what others hold now, as node/shed.go does: what lies outside of a
-// node's region and a bit, once a majority of the members there, and a neighbourhood's
-// worth of them, hold it. The others are given it.
+// shed gives the members of what a region has left what we took in for them, as
+// node/bequeath.go does, and drops what others hold once its lease is over, as
+// node/shed.go does. Here all members are asked and given either time.
 func (w *World) shed(n *node) {
-	n.shedTo = min(n.shedTo, n.bits)
-	if n.shedTo == n.bits || n.bits < 2 || n.deaf {
+	if n.deaf {
 		return
 	}
-	complete := true
-	for key, at := range w.words {
-		if n.held.has(key) && shared(n.word, at) < n.bits-1 {
-			complete = w.handOver(n, key) && complete
+	was, told := n.told, true
+	for bits := range n.bits {
+		over := n.leases.Over(bits, w.date(), false)
+		if !over && bits < was {
+			continue
 		}
+		clean := w.concede(n, bits, over)
+		if over && clean {
+			n.leases.Swept(bits, w.date())
+		}
+		told = told && (clean || bits < was)
 	}
-	if complete {
-		n.shedTo = n.bits
+	if told {
+		n.told = n.bits
 	}
 }
 
-func (w *World) handOver(n *node, key int) bool {
+// concede goes through what shares just so many bits with a node, and tells whether a
+// majority of the members there, and a neighbourhood's worth of them, hold all of it. The
+// others are given it; what they hold is dropped, if that is due.
+func (w *World) concede(n *node, bits int, drop bool) bool {
+	clean := true
+	for key, at := range w.words {
+		if n.held.has(key) && shared(n.word, at) == bits {
+			clean = w.handOver(n, key, drop) && clean
+		}
+	}
+	return clean
+}
+
+func (w *World) handOver(n *node, key int, drop bool) bool {
 	members := w.ring.members(w.words[key], w.Neighbourhood)
 	hold := 0
 	for _, m := range members {
@@ -32,9 +50,11 @@ func (w *World) handOver(n *node, key int) bool {
 	}
 	w.sum.Talked += int64(len(members) * memberBytes)
 	if hold >= max(len(members)/2+1, min(len(members), w.Neighbourhood)) {
-		n.held.drop(key)
-		w.sum.Dropped++
-		w.note('d', n.number, key)
+		if drop {
+			n.held.drop(key)
+			w.sum.Dropped++
+			w.note('d', n.number, key)
+		}
 		return true
 	}
 	for _, m := range members {

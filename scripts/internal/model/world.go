@@ -150,7 +150,7 @@ func (w *World) switchOn(n *node) {
 	n.up, n.since = true, w.now
 	n.life++
 	n.routing = w.newRouting()
-	n.healing = newHealing()
+	n.healing = n.started(w.date())
 }
 
 // Plant has all members of every key hold it.
