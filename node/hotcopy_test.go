@@ -179,7 +179,7 @@ func TestCache_leftovers(t *testing.T) {
 		nodes = 14
 	}
 	simulate(t, nodetest.Config{
-		Nodes: nodes, Links: nodetest.LinksConfig{Seed: 31},
+		Nodes: nodes, Links: nodetest.LinksConfig{Seed: 31}, Keys: 142, // of which each quarter of the ring has enough
 		Tune: func(i int, c *node.Config) { planted[i] = plantCopies(t, c.Store, c.Network, 8) },
 	}, func(_ context.Context, net *nodetest.Network) {
 		net.Pass(time.Minute)
