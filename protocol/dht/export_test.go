@@ -49,6 +49,8 @@ const (
 	MaxSurveys    = maxSurveys
 	SurveyAge     = surveyAge
 	AskTimeout    = askTimeout
+	RefreshAge    = refreshAge
+	SlowPace      = slowPace
 	SurveyPaths   = surveyPaths
 	PlantedDepth  = plantedDepth
 	PlantedOdds   = plantedOdds
@@ -249,6 +251,16 @@ func (t Table) Tick(ctx context.Context, lives func(peer.ID) bool) {
 		t.t.probe(ctx, bucket, alive)
 		t.t.promote(ctx, bucket, alive)
 	}
+}
+
+// Visits are when buckets were last looked at.
+type Visits struct{ v *visits }
+
+func NewVisits() Visits { return Visits{new(visits)} }
+
+func (v Visits) Note(bucket int, now time.Time) { v.v.note(bucket, now) }
+func (v Visits) Due(shared map[int]int, size float64, k int, now time.Time) []int {
+	return v.v.due(maxPrefix, NewView(size, shared, 1).shared, size, k, now)
 }
 
 // Of is the groups of some addresses.

@@ -52,7 +52,6 @@ type keeper struct {
 	logged     float64              // the size that was last logged
 	complained time.Time            // when the log last said that there is nobody to join through
 	explored   *region              // our neighbourhood when it was last looked through over disjoint paths
-	refreshed  [maxPrefix]time.Time // when the bucket of nodes that share so many bits was
 	newcomers  map[peer.ID]struct{} // met since the last round
 	suspects   map[peer.ID]struct{} // failed since the last round
 }
@@ -164,6 +163,7 @@ func (k *keeper) round(ctx context.Context, full bool) (changed bool) {
 		return false
 	}
 	defer k.open()
+	k.wire.visits.noteFrom(k.seen(ground, found), k.cfg.Now())
 	k.surveys.put(k.surveys.fresh(ground, found, k.member()))
 	k.estimate(ctx, ground, found, full)
 	if full {

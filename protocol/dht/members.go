@@ -17,6 +17,9 @@ const (
 	// maxSurveyTurns bounds how often the members of a place are looked for with
 	// another prefix: the first is our own, the second is what its members say.
 	maxSurveyTurns = 4
+	// nearGlimpse is by how many bits more than our prefix a glimpse begins nearer to a
+	// place, whose members may have a longer one.
+	nearGlimpse = 2
 )
 
 // Neighbourhood is who is responsible for a place.
@@ -44,6 +47,35 @@ func (d *DHT) Members(ctx context.Context, c records.Coordinate) (Neighbourhood,
 		return Neighbourhood{}, fmt.Errorf("members of %.8s: %w", c, err)
 	}
 	return n, nil
+}
+
+// Glimpse finds a few nodes that lie near c while [DHT.Members] still looks for all who
+// are responsible: those known, or else those that answer first. It is for who needs
+// anybody that holds something, and goes by what that one shows.
+func (d *DHT) Glimpse(ctx context.Context, c records.Coordinate) ([]peer.ID, error) {
+	w, inner, leave, err := d.enter(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("glimpse of %.8s: %w", c, err)
+	}
+	defer leave()
+	bits := d.ruled()
+	if known := d.surveys.known(c, bits); known != nil {
+		return idsOf(nearest(known.members, c, 2*lead), func(m member) peer.ID { return m.id }), nil
+	}
+	key := keyIn(regionOf(c, min(bits+nearGlimpse, maxPrefix)))
+	found, err := w.search(inner, key, bits, bucketSize(d.k), eager)
+	if err != nil {
+		return nil, fmt.Errorf("glimpse of %.8s: %w", c, err)
+	}
+	return idsOf(found.contacts, func(m contact) peer.ID { return m.id }), nil
+}
+
+func idsOf[T any](of []T, id func(T) peer.ID) []peer.ID {
+	ids := make([]peer.ID, len(of))
+	for i, x := range of {
+		ids[i] = id(x)
+	}
+	return ids
 }
 
 func (d *DHT) members(ctx context.Context, w *wire, c records.Coordinate) (Neighbourhood, error) {

@@ -113,6 +113,17 @@ func (s *paths) enough() bool {
 	return found > 0 && found >= behind
 }
 
+// few tells whether as many nodes of the region answered as somebody needs who looks for
+// any of them.
+func (s *paths) few() bool {
+	found := 0
+	for _, f := range s.each {
+		n, _ := f.progress()
+		found += n
+	}
+	return found >= lead
+}
+
 // hops is how many nodes had to be asked, one after the other, on the longest path.
 func (s *paths) hops() (n int) {
 	for _, f := range s.each {

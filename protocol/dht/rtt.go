@@ -83,7 +83,7 @@ func (t *timings) patience(p peer.ID, connected bool, h haste) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	unlikely := t.rtoLocked(p, connected)
-	if expected := t.expectedLocked(p, connected); h == hasty && expected > 0 {
+	if expected := t.expectedLocked(p, connected); h != patient && expected > 0 {
 		return max(min(expected+2*t.warm.smoothed, unlikely), leastPatience)
 	}
 	return unlikely

@@ -39,6 +39,7 @@ type wire struct {
 	messages  *kadpb.ProtocolMessenger
 	now       func() time.Time
 
+	visits     visits
 	calls      *calls
 	timings    *timings
 	reputation *reputation
@@ -69,12 +70,13 @@ type answer struct {
 	err   error
 }
 
-// A haste is how long a search waits for those that are late.
-type haste bool
+// A haste is how long a search waits for those that have not answered.
+type haste uint8
 
 const (
-	patient haste = false // until they answer or time out
-	hasty   haste = true  // no longer, once as many of those it wants have answered
+	patient haste = iota // until they answer or time out
+	hasty                // while they are not late; then no longer, once as many of those it wants have answered
+	eager                // no longer, once a few of those it wants have answered
 )
 
 // search finds the nodes nearest to key's hash, at most limit of them, among
@@ -123,6 +125,11 @@ func (w *wire) walk(ctx context.Context, s *paths, h haste, seeds []peer.ID) (re
 	r.contacts, r.complete = s.found()
 	r.complete = r.complete && bounded.Err() == nil
 	w.hops.Add(uint64(s.hops()))
+	if r.replies > 0 {
+		for _, f := range s.each {
+			w.visits.note(w.self.at.SharedBits(f.target), w.now())
+		}
+	}
 	w.conclude(asking, &r, q, leave)
 	if err := ctx.Err(); err != nil {
 		return r, fmt.Errorf("search %s: %w", s.each[0].region, err)
@@ -149,6 +156,9 @@ func (w *wire) spread(ctx context.Context, s *paths, q *inquiry, h haste) bool {
 			break
 		}
 		q.ask(ctx, p, what, key)
+	}
+	if h == eager && s.few() {
+		return false
 	}
 	return s.inFlight() > 0 || q.open() > 0 && (h == patient || !s.enough())
 }

@@ -187,6 +187,13 @@ func (s *surveys) land(r region, f *flight, take func() (*survey, error)) (*surv
 	return taken, err
 }
 
+// known is a survey that is kept and covers c; nil for none.
+func (s *surveys) known(c records.Coordinate, bits int) *survey {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.findLocked(c, bits)
+}
+
 func (s *surveys) findLocked(c records.Coordinate, bits int) *survey {
 	for b := bits; b >= 0; b-- {
 		found, ok := s.kept.Get(regionOf(c, b))

@@ -3,7 +3,6 @@ package dht
 import (
 	"context"
 	"crypto/sha256"
-	"math"
 	"slices"
 	"sync"
 	"time"
@@ -18,12 +17,6 @@ const (
 	// firstSamples is how many random keys are looked up before we are ready; later
 	// it is one a round.
 	firstSamples = 4
-
-	// A bucket is refreshed when nobody looked for it for so long, sooner when it
-	// is too thin for the prefix rule, and at most refreshWidth of them in a round.
-	refreshAge     = 20 * time.Minute
-	refreshThinAge = 2 * time.Minute
-	refreshWidth   = 2
 
 	// Nodes of the table that were not heard of for staleAge are pinged, staleWidth
 	// of them a round. The library would keep dead ones for hours.
@@ -70,26 +63,31 @@ func (k *keeper) sample(f lookup, limit int) {
 	}
 }
 
-// refresh fills the buckets whose counts decide our prefix, and keeps them filled.
+// refresh keeps the buckets of the table filled in which nobody looks for anything.
 func (k *keeper) refresh(ctx context.Context) {
-	var due []region
-	nodes := k.census()
-	now := k.cfg.Now()
-	for shared := range maxPrefix {
-		if k.rule.Size()/math.Exp2(float64(shared+1)) < float64(k.k)/2 {
-			break // nobody expects k nodes that far down
-		}
-		age := refreshAge
-		if nodes[shared] < 2*k.k {
-			age = refreshThinAge
-		}
-		if now.Sub(k.refreshed[shared]) < age || k.joined && len(due) == refreshWidth {
-			continue
-		}
-		k.refreshed[shared] = now
-		due = append(due, sibling(k.self.at, shared))
+	most := refreshWidth
+	if !k.joined {
+		most = maxPrefix
 	}
-	k.lookups(ctx, due, 2*k.k)
+	due := k.wire.visits.due(most, k.census(), k.rule.Size(), k.k, k.cfg.Now())
+	regions := make([]region, len(due))
+	for i, bucket := range due {
+		regions[i] = sibling(k.self.at, bucket)
+	}
+	k.lookups(ctx, regions, 2*k.k)
+}
+
+// seen is from how many shared bits on a search for those nearest to us has asked all
+// there are.
+func (k *keeper) seen(ground region, found result) int {
+	switch n := len(found.contacts); {
+	case found.complete:
+		return ground.bits
+	case n == bucketSize(k.k):
+		return k.self.at.SharedBits(found.contacts[n-1].at) + 1
+	default:
+		return maxPrefix
+	}
 }
 
 // A lookup is a search of a region from a random key in it.
