@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"time"
 
 	"github.com/starling-social/starling/records"
 )
@@ -84,7 +85,10 @@ func (n *Node) Standing(r *records.Record) error {
 
 // sight asks the members of a register and notes what they show.
 func (n *Node) sight(ctx context.Context, p records.Place, s *sighting) {
+	found := make(chan struct{})
+	n.tasks.start(ctx, n.config.FetchTimeout, func(ctx context.Context) { n.glimpse(ctx, p, s, found) })
 	r := n.readings(ctx, []records.Query{registerQuery(p)})[0]
+	close(found)
 	r.heard = func(b records.Bucket) { s.saw(only(b)) }
 	n.ask(ctx, []*reading{r})
 	if len(r.full) == 0 || r.told() == 0 {
@@ -96,6 +100,23 @@ func (n *Node) sight(ctx context.Context, p records.Place, s *sighting) {
 	n.history.note(ctx, only(all))
 	s.saw(only(all))
 	s.end(nil)
+}
+
+// glimpse asks a few who may hold a register if all members are not found soon: one that
+// hangs keeps these from being found, and nobody from a first version.
+func (n *Node) glimpse(ctx context.Context, p records.Place, s *sighting, found <-chan struct{}) {
+	select {
+	case <-found:
+		return
+	case <-time.After(hedgeMin):
+	}
+	few, err := n.dht.Glimpse(ctx, p.Coordinate())
+	if err != nil || len(few) == 0 {
+		return
+	}
+	r := newReading(registerQuery(p), n.readOrder(few), nil)
+	r.heard = func(b records.Bucket) { s.saw(only(b)) }
+	n.ask(ctx, []*reading{r})
 }
 
 // sighting is what was seen of a register so far. It is safe for concurrent use.
