@@ -232,8 +232,14 @@ func (c *Client) refused(resp *http.Response) error {
 	if err == nil && t == problemType {
 		err = json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&p)
 	}
-	if err != nil || p.Code == "" || p.Code == CodeUnauthorized {
-		return fmt.Errorf("%w on %s: another program answers at %s, where the last one did; start one with 'starling run'", ErrNotRunning, c.dir, c.endpoint.API)
+	var other string
+	switch {
+	case err != nil || p.Code == "":
+		other = "another program"
+	case p.Code == CodeUnauthorized:
+		other = "a node that does not know the token found there"
+	default:
+		return &p
 	}
-	return &p
+	return fmt.Errorf("%w on %s: %s answers at %s, where the last one did; start one with 'starling run'", ErrNotRunning, c.dir, other, c.endpoint.API)
 }

@@ -58,8 +58,10 @@ func TestClient_staleEndpoint(t *testing.T) {
 	stranger := httptest.NewServer(http.NotFoundHandler())
 	defer stranger.Close()
 	other := serve(t)
-	for name, addr := range map[string]string{"nobody": gone, "stranger": stranger.Listener.Addr().String(), "another node": other.addr} {
-		t.Run(name, func(t *testing.T) {
+	for answers, addr := range map[string]string{
+		"nobody answers": gone, "another program answers": stranger.Listener.Addr().String(), "does not know the token": other.addr,
+	} {
+		t.Run(answers, func(t *testing.T) {
 			dir := t.TempDir()
 			if err := (api.Endpoint{API: addr, Token: "stale"}).Write(dir); err != nil {
 				t.Fatal(err)
@@ -69,7 +71,7 @@ func TestClient_staleEndpoint(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer c.Close()
-			if _, err := c.Status(t.Context()); !errors.Is(err, api.ErrNotRunning) {
+			if _, err := c.Status(t.Context()); !errors.Is(err, api.ErrNotRunning) || !strings.Contains(err.Error(), answers) {
 				t.Errorf("status: %v", err)
 			}
 			for _, err := range c.Watch(t.Context(), []string{"me"}, 0) {
