@@ -3,6 +3,7 @@ package node_test
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"testing"
 	"time"
 
@@ -39,13 +40,23 @@ func TestPuppets_crowdedPlace(t *testing.T) {
 		}
 		net.Pass(30 * time.Second)
 		reply := newScribe(t, network, 2).reply(root, "reply")
-		if _, err := net.Nodes[0].PublishRecord(ctx, reply, nil); err != nil {
+		_, err = net.Nodes[0].PublishRecord(ctx, reply, nil)
+		if errors.Is(err, node.ErrNotReadBack) { // as it may be, and its writer is told to try again
+			_, err = net.Nodes[0].PublishRecord(ctx, reply, nil)
+		}
+		if err != nil {
 			t.Errorf("publish: %v", err)
 		}
+		// Whom a reader asks is partly chance: by decision 36 one in some hundreds asks
+		// none but those that were made for the place, and two of five in none of thousands.
+		missed := 0
 		for _, x := range net.Nodes[1:6] {
 			if !finds(ctx, t, x, node.ThreadSource(root.Ref()), reply) {
-				t.Errorf("node %d does not find what was stored", x.Index)
+				missed++
 			}
+		}
+		if missed > 1 {
+			t.Errorf("%d of 5 nodes do not find what was stored", missed)
 		}
 		if planted(net) == 0 {
 			t.Error("nobody finds that the place looks planted")

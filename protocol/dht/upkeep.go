@@ -65,11 +65,11 @@ func (k *keeper) sample(f lookup, limit int) {
 
 // refresh keeps the buckets of the table filled in which nobody looks for anything.
 func (k *keeper) refresh(ctx context.Context) {
-	most := refreshWidth
-	if !k.joined {
-		most = maxPrefix
+	most, now := refreshWidth, k.cfg.Now()
+	if !k.joined { // the searches so far went by the few nodes that were known
+		most, now = maxPrefix, now.Add(refreshAge)
 	}
-	due := k.wire.visits.due(most, k.census(), k.rule.Size(), k.k, k.cfg.Now())
+	due := k.wire.visits.due(most, k.census(), k.rule.Size(), k.k, now)
 	regions := make([]region, len(due))
 	for i, bucket := range due {
 		regions[i] = sibling(k.self.at, bucket)
