@@ -210,7 +210,8 @@ func (d *DHT) watch(c records.Coordinate, ranked []rankedMember) {
 	for i, m := range ranked[:n] {
 		distances[i] = m.distance
 	}
-	crowd, planted := d.lookout.look(size, distances[:n])
+	atLeast := float64(len(ranked)) // a network is larger than what a node that has just joined takes it for
+	crowd, planted := d.lookout.look(max(size, atLeast), distances[:n])
 	if !planted || size <= 0 || !d.lookout.note(c, d.cfg.Now()) {
 		return
 	}

@@ -102,3 +102,25 @@ func TestLookout_speaksOnce(t *testing.T) {
 		t.Errorf("two hours of one place: spoke of it %d times, want 2; and of another at once", news)
 	}
 }
+
+// Who was alone takes the network for smaller than the nodes that it finds, until it has
+// counted anew.
+func TestLookout_startingNetwork(t *testing.T) {
+	inBubble(t, records.Params{Neighbourhood: 4}, func(t *testing.T, n *testNet) {
+		first := n.add(nil)
+		pass(time.Minute)
+		for range 7 {
+			n.add(through(first))
+		}
+		rng := rand.New(rand.NewPCG(3, 4))
+		for range 200 {
+			pass(50 * time.Millisecond)
+			if _, err := first.Members(t.Context(), randomCoordinate(rng)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s := first.Status(); s.Planted > 0 {
+			t.Errorf("%d places look planted", s.Planted)
+		}
+	})
+}
