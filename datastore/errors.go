@@ -24,6 +24,11 @@ var (
 	ErrDenied   = errors.New("no permission to write to the store: give its directory to the user who runs this, or use another")
 	ErrBroken   = errors.New("the disk of the store failed: look at the system's log and at its cables; writes go on when it does")
 
+	// ErrQuota and ErrFloor are an [ErrFull] by what the owner set: how many bytes the
+	// store may take, and how many of its disk it leaves free.
+	ErrQuota = fmt.Errorf("%w", ErrFull)
+	ErrFloor = fmt.Errorf("%w", ErrFull)
+
 	// What stands in the way of opening a directory.
 	ErrLocked   = errors.New("store is in use by another process")
 	ErrNewer    = errors.New("store was written by a newer version: upgrade, or use another directory")

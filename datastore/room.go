@@ -71,13 +71,13 @@ func (l Limits) check(c Class, bytes int64, s Stats, d diskSpace) error {
 	}
 	switch {
 	case d.free-bytes < floor:
-		return fmt.Errorf("%w: %d bytes of disk are free, %d are to stay so", ErrFull, d.free, floor)
+		return fmt.Errorf("%w: %d bytes of disk are free, %d are to stay so", ErrFloor, d.free, floor)
 	case c == Own:
 		return nil
 	case s.Bytes+bytes > l.quota():
-		return fmt.Errorf("%w: %d of %d bytes are used", ErrFull, s.Bytes, l.quota())
+		return fmt.Errorf("%w: %d of %d bytes are used", ErrQuota, s.Bytes, l.quota())
 	case s.Class[c].Bytes+bytes > l.of(c):
-		return fmt.Errorf("%w: %d of %d bytes for %s copies are used", ErrFull, s.Class[c].Bytes, l.of(c), c)
+		return fmt.Errorf("%w: %d of %d bytes for %s copies are used", ErrQuota, s.Class[c].Bytes, l.of(c), c)
 	default:
 		return nil
 	}

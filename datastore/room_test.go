@@ -25,8 +25,8 @@ func TestLimits_quota(t *testing.T) {
 	rs := w.posts(500)
 	puts := putsAt(levelHour, rs...)
 	out, err := s.Merge(bg, puts)
-	if !errors.Is(err, datastore.ErrFull) {
-		t.Fatalf("got %v, want ErrFull", err)
+	if !errors.Is(err, datastore.ErrQuota) || !errors.Is(err, datastore.ErrFull) || errors.Is(err, datastore.ErrFloor) {
+		t.Fatalf("got %v, want ErrQuota", err)
 	}
 	if got := s.Stats().Bytes; got > quota || got < quota*9/10 {
 		t.Fatalf("%d bytes, of %d", got, quota)
@@ -106,10 +106,10 @@ func TestLimits_floor(t *testing.T) {
 	}
 	try(nil, strangers[0])
 	disk.free.Store(floor)
-	try(datastore.ErrFull, strangers[1])
+	try(datastore.ErrFloor, strangers[1])
 	try(nil, mine[0])
 	disk.free.Store(floor / 4)
-	try(datastore.ErrFull, mine[1])
+	try(datastore.ErrFloor, mine[1])
 	try(nil, w.remove(author(1), strangers[0]))
 	disk.free.Store(2 << 20)
 	try(nil, strangers[1])

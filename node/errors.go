@@ -26,6 +26,8 @@ var (
 	ErrNoStore      = errors.New("no store here yet: start the node once with 'starling run'")
 	ErrLocked       = datastore.ErrLocked  // another node runs on the data directory
 	ErrFull         = datastore.ErrFull    // the disk, or what may be used of it, has no room
+	ErrQuota        = datastore.ErrQuota   // an ErrFull by Config.StoreQuota
+	ErrFloor        = datastore.ErrFloor   // an ErrFull by Config.FreeSpace
 	ErrForeign      = datastore.ErrForeign // the data directory is that of a node of another network
 	ErrNewer        = datastore.ErrNewer   // the data directory is that of a newer version
 	ErrReadOnly     = datastore.ErrReadOnly

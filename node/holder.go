@@ -71,7 +71,7 @@ func newHolder(s ServedStore, offers func(records.Place) bool, now func() time.T
 func (h *holder) Merge(ctx context.Context, puts []records.Put) ([]records.Outcome, error) {
 	outcomes, err := h.ServedStore.Merge(ctx, puts)
 	if errors.Is(err, datastore.ErrFull) {
-		h.log.Warn("records of others are refused: there is no room for them", "setting", "store.quota, store.free_space", "err", err)
+		h.log.Warn("records of others are refused: there is no room for them", "setting", settingBehind(err), "err", err)
 		err = fmt.Errorf("%w: %w", exchange.ErrFull, err)
 	}
 	for i, o := range outcomes {

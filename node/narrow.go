@@ -112,6 +112,15 @@ func settingOf(b datastore.Bound) string {
 	return "store.free_space"
 }
 
+// settingBehind is what an owner sets to make room where there was none: of a disk
+// that others filled, how much is to stay free.
+func settingBehind(err error) string {
+	if errors.Is(err, datastore.ErrQuota) {
+		return settingOf(datastore.Quota)
+	}
+	return settingOf(datastore.Disk)
+}
+
 // shortOf is the setting that keeps us from holding all of our share; empty if none does.
 func (n *Node) shortOf(narrowed int) string {
 	if narrowed == 0 {

@@ -12,6 +12,7 @@ import (
 const (
 	limitPosts     = "api.posts_per_hour"
 	limitQuota     = "store.quota"
+	limitFloor     = "store.free_space"
 	limitStrangers = "rates.stranger_requests_per_s"
 
 	limitBody          = "requests.body_bytes"
@@ -35,7 +36,7 @@ const (
 
 // limitNames are all of them: what a label may be.
 var limitNames = []string{
-	limitPosts, limitQuota, limitStrangers,
+	limitPosts, limitQuota, limitFloor, limitStrangers,
 	limitBody, limitBodyTime, limitAnswer, limitAtOnce, limitAtOncePublic, limitConns, limitWatches, limitWatchesPublic,
 	limitWatchesFrom, limitTopics, limitTopicsPublic, limitArchives,
 	limitText, limitPlaces, limitRecord, limitFollowed,

@@ -154,7 +154,8 @@ var reaching = map[string]func(*brim) answer{
 		close(b.shut)
 		return out
 	},
-	"store.quota":          failing(node.ErrFull),
+	"store.quota":          failing(node.ErrQuota),
+	"store.free_space":     failing(node.ErrFloor),
 	"records.text_bytes":   failing(node.ErrTextSize),
 	"records.places":       failing(node.ErrManyTags),
 	"records.record_bytes": failing(records.ErrTooLarge),

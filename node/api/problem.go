@@ -109,7 +109,9 @@ var codes = []struct {
 	{archive.ErrNotArchive, CodeNotArchive, ""},
 	{archive.ErrNewer, CodeNotArchive, ""},
 	{node.ErrOtherNetwork, CodeOtherNetwork, ""},
-	{node.ErrFull, CodeFull, limitQuota},
+	{node.ErrQuota, CodeFull, limitQuota},
+	{node.ErrFloor, CodeFull, limitFloor},
+	{node.ErrFull, CodeFull, ""}, // the disk itself
 	{node.ErrStopped, CodeStopping, ""},
 	{context.Canceled, CodeStopping, ""},
 	{context.DeadlineExceeded, CodeTimeout, ""},
