@@ -14,24 +14,29 @@ import (
 	"github.com/starling-social/starling/records"
 )
 
-// A full store is full to those who ask over the wire, and its owner's log says which
-// settings give it room.
+// A full store is full to those who ask over the wire, and its owner's log names the
+// setting that leaves no room.
 func TestHolder_full(t *testing.T) {
-	var said strings.Builder
-	h := newHolder(fullStore{}, func(records.Place) bool { return false }, nil, slog.New(slog.NewTextHandler(&said, nil)))
-	_, err := h.Merge(context.Background(), nil)
-	if !errors.Is(err, exchange.ErrFull) || !errors.Is(err, datastore.ErrFull) {
-		t.Fatalf("got %v", err)
-	}
-	if !strings.Contains(said.String(), "level=WARN") || !strings.Contains(said.String(), "store.quota") {
-		t.Errorf("said %q", said.String())
+	for setting, reason := range map[string]error{
+		"store.quota":      datastore.ErrQuota,
+		"store.free_space": datastore.ErrFloor,
+	} {
+		var said strings.Builder
+		h := newHolder(fullStore{reason: reason}, func(records.Place) bool { return false }, nil, slog.New(slog.NewTextHandler(&said, nil)))
+		_, err := h.Merge(context.Background(), nil)
+		if !errors.Is(err, exchange.ErrFull) || !errors.Is(err, datastore.ErrFull) {
+			t.Fatalf("%s: got %v", setting, err)
+		}
+		if !strings.Contains(said.String(), "level=WARN") || !strings.Contains(said.String(), "setting="+setting+" ") {
+			t.Errorf("%s: said %q", setting, said.String())
+		}
 	}
 }
 
 // A place is offered when a record comes that is smaller than all before, and not
 // again before that has been done.
 func TestHolder_offersTheSmallest(t *testing.T) {
-	h := newHolder(fullStore{}, func(records.Place) bool { return true }, time.Now, slog.New(slog.DiscardHandler))
+	h := newHolder(fullStore{reason: datastore.ErrQuota}, func(records.Place) bool { return true }, time.Now, slog.New(slog.DiscardHandler))
 	p := records.TagPlace("sky")
 	at := func(ms records.Millis) records.Position { return records.Position{Created: ms} }
 	waiting := func() int { return len(h.used) }
@@ -59,10 +64,15 @@ func TestHolder_offersTheSmallest(t *testing.T) {
 	}
 }
 
-type fullStore struct{ ServedStore }
+// A fullStore has no room, for a reason.
+type fullStore struct {
+	ServedStore
 
-func (fullStore) Merge(context.Context, []records.Put) ([]records.Outcome, error) {
-	return nil, fmt.Errorf("merge: %w", datastore.ErrFull)
+	reason error
+}
+
+func (s fullStore) Merge(context.Context, []records.Put) ([]records.Outcome, error) {
+	return nil, fmt.Errorf("merge: %w", s.reason)
 }
 
 // A member without room has answered, and is a member: it is not lost.
