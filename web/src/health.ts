@@ -1,5 +1,6 @@
 // How the node is, in one word that is true, and what to do about it.
 import type { Session, Status } from './types'
+import { number } from './words'
 
 export type State = 'connecting' | 'offline' | 'signedOut' | 'readOnly' | 'alone' | 'behind' | 'ready'
 
@@ -27,6 +28,14 @@ export const told: Record<State, { word: string; more: string }> = {
   alone: { word: 'Alone', more: 'Your node knows no other node yet. What you post stays here until it meets one.' },
   behind: { word: 'Catching up', more: 'Your node is taking in what it is to hold. Pages may lack posts for a while.' },
   ready: { word: 'Connected', more: 'Your node is a full member of the network.' },
+}
+
+/** share says how much of the network's records the node keeps, and why no more. */
+export function share({ prefix, narrowed, short_of }: Pick<Status, 'prefix' | 'narrowed' | 'short_of'>): string {
+  if (prefix === 0) return 'Everybody in so small a network keeps everything.'
+  const part = `It keeps one part in ${number(2 ** prefix)} of what is said`
+  if (narrowed === 0) return `${part}, as every node of its neighbourhood does.`
+  return `${part}: one in ${number(2 ** narrowed)} of what its neighbours keep, because ${short_of} leaves no room for more.`
 }
 
 /** pause is how long to wait, in ms, before asking again after so many failures. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { newerRev, parse } from './api'
-import { pause, stateOf } from './health'
+import { pause, share, stateOf } from './health'
 import { Keys } from './keys'
 import type { Session, Status } from './types'
 import { ago, count, size, span } from './words'
@@ -27,6 +27,13 @@ test('the state is the worst that is true', () => {
   assert.equal(of(owner, { ...well, healing: { ...well.healing, filling: true } }), 'behind')
   assert.equal(of({ ...owner, signed_in: false }, well), 'signedOut')
   assert.equal(of({ ...owner, signed_in: false, public: true }, null), 'readOnly')
+})
+
+test('what a node keeps is said, and what leaves no room for more', () => {
+  assert.match(share({ prefix: 0, narrowed: 0, short_of: '' }), /keeps everything/)
+  assert.match(share({ prefix: 3, narrowed: 0, short_of: '' }), /one part in 8 .* as every node of its neighbourhood/)
+  assert.match(share({ prefix: 5, narrowed: 2, short_of: 'store.quota' }), /one part in 32 .* one in 4 of what its neighbours keep, because store\.quota/)
+  assert.match(share({ prefix: 1, narrowed: 1, short_of: 'store.free_space' }), /one part in 2 .* store\.free_space/)
 })
 
 test('who does not answer is asked ever more rarely, within bounds', () => {

@@ -101,6 +101,8 @@ export interface Status {
   ready: boolean
   peers: number
   prefix: number
+  narrowed: number // bits of it that the neighbourhood does not share
+  short_of: string // the setting that leaves no room for those
   members: number
   size: number
   planted: number

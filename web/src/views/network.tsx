@@ -1,7 +1,7 @@
 // How my node stands in the network: on the ring, what it holds, how it heals.
 import { useEffect, useState } from 'preact/hooks'
 import { problemOf } from '../api'
-import { told } from '../health'
+import { share, told } from '../health'
 import { lookAtPeers, now, peers, state, status } from '../node'
 import { Trouble } from '../parts/notice'
 import { Ring } from '../parts/ring'
@@ -49,14 +49,13 @@ export function Network() {
 
 function summary(s: Status): string {
   if (s.peers === 0) return 'Your node has not met any other yet. Give it an address of one: starling run --bootstrap ADDRESS.'
-  const share = s.prefix === 0 ? 'Everybody in so small a network keeps everything.' : `It keeps one part in ${number(2 ** s.prefix)} of what is said, as every node of its neighbourhood does.`
-  return `Your node is connected to ${count(s.peers, 'other')} in a network of about ${number(Math.max(1, s.size))}. ${share}`
+  return `Your node is connected to ${count(s.peers, 'other')} in a network of about ${number(Math.max(1, s.size))}. ${share(s)}`
 }
 
 function Figures({ status: s }: { status: Status }) {
   const figures: [string, string][] = [
     ['Neighbourhood', count(s.members, 'node')],
-    ['Shared prefix', count(s.prefix, 'bit')],
+    ['Shared prefix', count(s.prefix - s.narrowed, 'bit')],
     ['Connected', count(s.peers, 'peer')],
     ['Routing table', count(s.routing.table, 'node')],
     ['Records', number(s.records)],
@@ -104,6 +103,11 @@ function Holdings({ status: s }: { status: Status }) {
           </li>
         ))}
       </ul>
+      {s.narrowed > 0 && (
+        <p class="wrong">
+          One part in {number(2 ** s.narrowed)} of what its neighbours hold, all of that part: <code>{s.short_of}</code> leaves no room for more.
+        </p>
+      )}
       <p class="fine">{s.store_quota > 0 ? `${size(s.store_bytes)} of ${size(s.store_quota)} that it may use.` : 'No quota is set.'}</p>
     </section>
   )

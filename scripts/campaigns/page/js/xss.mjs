@@ -24,7 +24,7 @@ function liar(some) {
   return {
     session: { signed_in: true, user, network: any(6), public: false },
     status: {
-      peer_id: any(7), user, network: any(8), ready: true, peers: 3, prefix: 2, members: 3, size: 9, planted: 1, records: 1, store_bytes: 1, store_quota: 1, uptime_s: 1, version: any(9),
+      peer_id: any(7), user, network: any(8), ready: true, peers: 3, prefix: 2, narrowed: 1, short_of: any(10), members: 3, size: 9, planted: 1, records: 1, store_bytes: 1, store_quota: 1, uptime_s: 1, version: any(9),
       routing: { table: 1, pending: 0, groups: 1, refused: 0, banned: 1 }, kept: { own_bytes: 1, held_bytes: 1, followed_bytes: 1, cached_bytes: 1 },
       healing: { filling: false, compared: any(10), with: [{ peer_id: any(11), at: any(12), whole: true }], neighbours: 1, taken: 1, given: 1, taken_bytes: 1, given_bytes: 1, rate: 1 },
     },
