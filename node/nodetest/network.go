@@ -16,8 +16,10 @@ type Config struct {
 	Network records.Network // zero: a test network with neighbourhoods of 4
 	Links   LinksConfig     // zero: 20 ms each way, no loss
 	Log     *slog.Logger    // nil discards
-	// Keys, when not zero, is what the keys of all nodes and of their people come from,
-	// so that they stand at the same places of the ring each time.
+	// Keys is what the keys of all nodes and of their people come from, so that they
+	// stand at the same places of the ring each time; zero: the seed of the links. Who
+	// is the neighbour of whom decides much of what a fault does, so a seed that did
+	// not bring that back would bring back nothing.
 	Keys uint64
 	Tune func(i int, c *starling.Config)
 	// Quota is how many bytes a node's store may take; nil or 0 for no bound.
@@ -61,6 +63,9 @@ func New(t T, c Config) *Network {
 			t.Fatalf("name the network: %v", err)
 		}
 		c.Network = network
+	}
+	if c.Keys == 0 {
+		c.Keys = c.Links.Seed
 	}
 	n := &Network{
 		Links: NewLinks(c.Links), t: t, config: c, network: c.Network,

@@ -2,7 +2,6 @@ package nodetest
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -110,9 +109,6 @@ func (n *Network) nodeConfig(x *Node) starling.Config {
 
 // entropy is where the key of a node or person comes from.
 func (n *Network) entropy(what string, number int) io.Reader {
-	if n.config.Keys == 0 {
-		return rand.Reader
-	}
 	var seed [32]byte
 	binary.BigEndian.PutUint64(seed[:], n.config.Keys)
 	binary.BigEndian.PutUint64(seed[8:], uint64(number))
