@@ -169,10 +169,7 @@ func (s *Store) fetch(v snapshot, at records.Coordinate, entries []entry) (map[r
 	slices.SortFunc(entries, func(a, b entry) int { return bytes.Compare(a.pos.Key[:], b.pos.Key[:]) })
 	var found []bad
 	for _, e := range entries {
-		r, places, err := s.readRecord(v, e.pos.Key)
-		if err == nil && !slices.Contains(places, at) {
-			err = fmt.Errorf("%w: it does not name this place", ErrCorrupt)
-		}
+		r, err := s.recordOf(v, at, e)
 		switch {
 		case err == nil:
 			byKey[e.pos.Key] = r
@@ -184,6 +181,15 @@ func (s *Store) fetch(v snapshot, at records.Coordinate, entries []entry) (map[r
 		}
 	}
 	return byKey, found, nil
+}
+
+// recordOf is the stored record of an entry of a place, which it has to name.
+func (s *Store) recordOf(v snapshot, at records.Coordinate, e entry) (*records.Record, error) {
+	r, places, err := s.readRecord(v, e.pos.Key)
+	if err == nil && !slices.Contains(places, at) {
+		err = fmt.Errorf("%w: it does not name this place", ErrCorrupt)
+	}
+	return r, err
 }
 
 // readRecord is the stored record of a thing and where it stands; whatever is

@@ -78,6 +78,7 @@ func (g *group) quarantine(at records.Coordinate, pos records.Position) error {
 		}
 	}
 	g.drop(s, pos)
+	g.harmed = append(g.harmed, s.place)
 	return nil
 }
 

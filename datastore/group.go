@@ -87,9 +87,9 @@ func (g *group) item(key records.ItemKey) (*item, error) {
 		return nil, fmt.Errorf("read record %s: %w", key, err)
 	}
 	s, err := parseStored(value)
-	it := &item{size: recordKeySize + len(value), class: s.class}
+	it := &item{size: recordKeySize + len(value), class: Held} // most likely, where nothing says so
 	if err == nil {
-		it.at = s.at
+		it.at, it.class = s.at, s.class
 		it.record, err = restore(s, key, g.store.network)
 	}
 	g.items[key] = it

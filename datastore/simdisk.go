@@ -1,6 +1,7 @@
 package datastore
 
 import (
+	"bytes"
 	"log/slog"
 	"math"
 	"sync/atomic"
@@ -49,6 +50,28 @@ func (d *SimulatedDisk) Free(bytes int64) { d.free.Store(bytes) }
 // Break makes every read and every write of the disk fail with these errors from now
 // on; nil lets them succeed.
 func (d *SimulatedDisk) Break(read, write error) { d.fault.Store(&diskFault{read, write}) }
+
+// Rot flips a bit in every nth record of those on the disk, as happens to what lies there
+// for long, and returns in how many.
+func (d *SimulatedDisk) Rot(nth int) (rotten int) {
+	d.memory.mu.Lock()
+	defer d.memory.mu.Unlock()
+	var found []pair
+	records := under([]byte{sectionRecord})
+	seen := 0
+	d.memory.tree.AscendRange(pair{key: records.low}, pair{key: records.high}, func(p pair) bool {
+		if seen++; seen%nth == 0 {
+			value := bytes.Clone(p.value)
+			value[len(value)-1] ^= 1 // of the signature
+			found = append(found, pair{p.key, value})
+		}
+		return true
+	})
+	for _, p := range found {
+		d.memory.tree.ReplaceOrInsert(p)
+	}
+	return len(found)
+}
 
 func (d *SimulatedDisk) snapshot() (snapshot, error) {
 	v, err := d.memory.snapshot()

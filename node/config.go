@@ -55,6 +55,7 @@ type Config struct {
 	StoreQuota          int64         // bytes of the store above which only what the owner signed is taken in; 0 for no bound
 	FreeSpace           int64         // bytes of disk left free by what others want stored; 0 for a tenth of the disk, at most 2 GiB; negative for none
 	Cache               int64         // bytes of hot places that we keep copies of for others; 0 keeps none
+	Scrub               time.Duration // in which all that is kept is read once, to find what the disk damaged
 	HealInterval        time.Duration // between two comparisons with neighbours, give or take a half
 	MendRate            int           // bytes a second moved where a neighbour or we lack what both should hold
 	PutTimeout          time.Duration // for one member to acknowledge on disk
@@ -143,6 +144,7 @@ func Default() Config {
 		StoreQuota:   8 << 30,  // some eight million posts
 		Cache:        16 << 20, // 500 usual buckets
 		DoorSize:     8192,
+		Scrub:        7 * 24 * time.Hour,
 		HealInterval: 3 * time.Minute,
 		MendRate:     1 << 20,
 		PutTimeout:   10 * time.Second,
@@ -172,6 +174,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("%w: a store of %d bytes", ErrConfig, c.StoreQuota)
 	case c.DoorSize < 1 || c.PerIPGroup < 0 || c.Cache < 0 || c.HotReaders < 0:
 		return fmt.Errorf("%w: a limit is negative or zero", ErrConfig)
+	case c.Scrub <= 0:
+		return fmt.Errorf("%w: all that is kept is read within %s", ErrConfig, c.Scrub)
 	case c.MendRate < 1 || c.HealInterval <= 0:
 		return fmt.Errorf("%w: healing every %s with %d bytes a second", ErrConfig, c.HealInterval, c.MendRate)
 	case c.PutTimeout <= 0 || c.FetchTimeout <= 0:

@@ -215,6 +215,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.keepCopies(ctx) })
 	g.Go(func() error { return n.makeRoom(ctx) })
 	g.Go(func() error { return n.refetch(ctx) })
+	g.Go(func() error { return n.scrub(ctx) })
 	g.Go(func() error { return n.tellBrims(ctx) })
 	err := g.Wait()
 	if errors.Is(err, context.Canceled) {

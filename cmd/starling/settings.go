@@ -50,6 +50,7 @@ type storeSettings struct {
 	Quota     byteSize `toml:"quota" help:"Above it only your own posts are taken in. 0 is no bound."`
 	FreeSpace byteSize `toml:"free_space" help:"Of the disk, left free by what others want stored. 0 is a tenth of it, at most 2GiB."`
 	Cache     byteSize `toml:"cache" help:"Copies of places that many read, kept for others. 0 keeps none."`
+	Scrub     duration `toml:"scrub" help:"Time in which all that is kept is read once, to find and mend what the disk damaged."`
 }
 
 type limitSettings struct {
@@ -97,7 +98,7 @@ func defaults(p profile) settings {
 		Profile: p,
 		Network: networkSettings{Name: records.MainName, Listen: c.Listen},
 		Reach:   reachSettings{PortMap: c.PortMap, AutoNAT: c.AutoNAT, HolePunch: c.HolePunch, RelayService: c.RelayService, RelayClient: c.RelayClient},
-		Store:   storeSettings{Quota: byteSize(c.StoreQuota), FreeSpace: byteSize(c.FreeSpace), Cache: byteSize(c.Cache)},
+		Store:   storeSettings{Quota: byteSize(c.StoreQuota), FreeSpace: byteSize(c.FreeSpace), Cache: byteSize(c.Cache), Scrub: duration(c.Scrub)},
 		Limits: limitSettings{
 			ConnsLow: c.ConnsLow, ConnsHigh: c.ConnsHigh, Door: c.DoorSize,
 			HealInterval: duration(c.HealInterval), MendRate: byteSize(c.MendRate),
@@ -130,6 +131,7 @@ func (s *settings) apply(c *node.Config) {
 	c.PortMap, c.AutoNAT, c.HolePunch = s.Reach.PortMap, s.Reach.AutoNAT, s.Reach.HolePunch
 	c.RelayService, c.RelayClient = s.Reach.RelayService, s.Reach.RelayClient
 	c.StoreQuota, c.FreeSpace, c.Cache = int64(s.Store.Quota), int64(s.Store.FreeSpace), int64(s.Store.Cache)
+	c.Scrub = time.Duration(s.Store.Scrub)
 	c.ConnsLow, c.ConnsHigh, c.DoorSize = s.Limits.ConnsLow, s.Limits.ConnsHigh, s.Limits.Door
 	c.HealInterval, c.MendRate = time.Duration(s.Limits.HealInterval), int(s.Limits.MendRate)
 	c.PutTimeout, c.FetchTimeout = time.Duration(s.Limits.PutTimeout), time.Duration(s.Limits.FetchTimeout)

@@ -85,6 +85,9 @@ func (x *Node) Lose(ctx context.Context, root records.Place) (int, error) {
 	return len(lost), x.store.Drop(ctx, lost)
 }
 
+// Verify reads all that is in the node's store and returns the first thing that is wrong.
+func (x *Node) Verify() error { return x.store.Verify() }
+
 // Outside is how many entries the node holds of places that lie just so many bits outside
 // of its region: its prefix would have to be shorter by as many to cover them.
 func (x *Node) Outside(away int) (n int) {

@@ -23,6 +23,8 @@ func ofNodes() []bug {
 			"	case since < g.next:\n", "	case since < 0:\n", "TestRepair_bounded"),
 		one("healing gives without a limit", "node/heal.go",
 			"		if s.left == 0 || d.Ours == (records.ID{}) {", "		if d.Ours == (records.ID{}) {", "TestGive_bounded"),
+		one("what nobody reads is never read", "node/scrub.go",
+			"n.store.Scrub(ctx, at, scrubBatch)", "n.store.Scrub(ctx, at, 0)", "TestScrub_healsTheUnread"),
 		one("an archive says what is the owner's", "node/export.go",
 			"return min(stored, datastore.Held), nil", "return stored, nil", "TestImport_others"),
 	}
