@@ -13,9 +13,9 @@ import (
 // after the last place. What the disk damaged is put aside, as when somebody had asked
 // for it, and [Store.Harmed] tells of that.
 //
-// Nothing else finds damage to what nobody asks for. Replicas compare fingerprints,
-// which are kept up to date and not worked out from records, so they would go on agreeing
-// on one that none of them can read any more.
+// Comparing does not find damage to what nobody asks for: fingerprints are kept up to
+// date and not worked out from records, so replicas would go on agreeing on one that
+// none of them can read any more.
 func (s *Store) Scrub(ctx context.Context, from records.Coordinate, n int) (next records.Coordinate, more bool, err error) {
 	_, last := prefixRange(records.Coordinate{}, 0)
 	for h, err := range s.heads(from, last) {
