@@ -124,6 +124,7 @@ func Keys(ctx context.Context, col *colony.Colony, n int) (keys []Key, err error
 type Ours struct {
 	*colony.Colony
 	Most   int // members that a put went to, at most
+	say    func(format string, args ...any)
 	author *colony.Author
 }
 
@@ -136,7 +137,7 @@ func NewOurs(c *campaign.Campaign, s *campaign.Simulation, nodes, k int) (*Ours,
 	if err != nil {
 		return nil, err
 	}
-	return &Ours{Colony: col, author: col.Author(2)}, nil
+	return &Ours{Colony: col, say: c.Say, author: col.Author(2)}, nil
 }
 
 // Links are those of the network.
@@ -181,6 +182,8 @@ func (o *Ours) Try(ctx context.Context, k Key) (Count, error) {
 	count := Count{Puts: 1}
 	if err == nil {
 		count.Stored = 1
+	} else {
+		o.say("key %d: %v", k.Number, err)
 	}
 	for _, i := range at[1:] {
 		count.Reads++
