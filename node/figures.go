@@ -56,6 +56,12 @@ func ringFigures() []figure {
 			say(float64(i.dht.Finds), "find")
 			say(float64(i.dht.Pings), "ping")
 		}, "kind"),
+		counters("starling_dht_served_questions_total", "Questions of others to this node's routing table and for registers through kad-dht, by kind.", func(i *instant, say tell) {
+			say(float64(i.dht.Served.Pings), "ping")
+			say(float64(i.dht.Served.Finds), "find")
+			say(float64(i.dht.Served.Gets), "get")
+			say(float64(i.dht.Served.Puts), "put")
+		}, "kind"),
 		counters("starling_dht_values_total", "Registers that others put through kad-dht, by outcome.", func(i *instant, say tell) {
 			say(float64(i.ValuesKept), "kept")
 			say(float64(i.ValuesRefused), "refused")

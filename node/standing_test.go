@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/starling-social/starling/node"
 	"github.com/starling-social/starling/node/nodetest"
 	"github.com/starling-social/starling/protocol"
@@ -71,6 +73,58 @@ func TestStanding_brokenRecords(t *testing.T) {
 		}
 		if got := reader.GossipPenalty(slow.PeerID()); got != 0 {
 			t.Errorf("gossip takes %.0f off the slow node's score", -got)
+		}
+	})
+}
+
+// What is not taken in is counted by why, at either way in, where Prometheus finds it.
+func TestMetrics_refusalsByReason(t *testing.T) {
+	network, counters := simulation(t), prometheus.NewRegistry()
+	tune := func(i int, c *node.Config) {
+		if i == 0 {
+			c.Metrics = counters
+		}
+	}
+	simulate(t, nodetest.Config{Nodes: 2, Links: nodetest.LinksConfig{Seed: 93}, Tune: tune}, func(ctx context.Context, net *nodetest.Network) {
+		stranger := joinStock(ctx, t, net, network, 100)
+		defer stranger.close()
+		target := net.Nodes[0].PeerID()
+		client := exchange.NewClient(exchange.ClientConfig{Host: stranger.host, Door: records.NewDoor(network, 16)})
+		defer client.Close()
+		person, other := records.KeyFromSeed([32]byte{9}), records.KeyFromSeed([32]byte{8})
+		mine, theirs := records.RegisterID{User: person.User(), Name: records.Profile}, records.RegisterID{User: other.User(), Name: records.Profile}
+		now := versionOf(t, network, person, time.Now(), "now", time.Time{})
+		ahead := versionOf(t, network, person, time.Now().Add(time.Hour), "ahead", time.Time{})
+		puts := []records.Put{
+			{Place: mine.Place(), Record: ahead},
+			{Place: theirs.Place(), Record: now},
+			{Place: theirs.Place(), Record: now},
+			{Place: records.UserPlace(person.User()), Record: now},
+		}
+		results, err := client.Put(ctx, target, puts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range results {
+			if r.Err == nil {
+				t.Errorf("put %d was taken", i)
+			}
+		}
+		if stranger.put(ctx, target, theirs.Key(), now.Bytes()) == nil || stranger.put(ctx, target, mine.Key(), now.Bytes()) != nil {
+			t.Error("kad-dht takes a stranger's value, or not its owner's")
+		}
+		counted := gather(t, counters)
+		for name, want := range map[string]float64{
+			"starling_exchange_refusals_total{from_the_future}": 1,
+			"starling_exchange_refusals_total{wrong_owner}":     2,
+			"starling_exchange_refusals_total{misplaced}":       1,
+			"starling_exchange_refusals_total{bad_signature}":   0,
+			"starling_dht_values_total{kept}":                   1,
+			"starling_dht_values_total{refused}":                1,
+		} {
+			if got := counted[name]; got != want {
+				t.Errorf("%s is %v, want %v", name, got, want)
+			}
 		}
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/routing"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/starling-social/starling/node"
@@ -231,7 +232,12 @@ func TestValues_farStoresRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	simulate(t, nodetest.Config{Nodes: 20, Network: network, Links: nodetest.LinksConfig{Seed: 73}}, func(ctx context.Context, net *nodetest.Network) {
+	counters := make([]*prometheus.Registry, 20)
+	tune := func(i int, c *node.Config) {
+		counters[i] = prometheus.NewRegistry()
+		c.Metrics = counters[i]
+	}
+	simulate(t, nodetest.Config{Nodes: len(counters), Network: network, Links: nodetest.LinksConfig{Seed: 73}, Tune: tune}, func(ctx context.Context, net *nodetest.Network) {
 		s := joinStock(ctx, t, net, network, 100)
 		defer s.close()
 		now := time.Now()
@@ -262,12 +268,21 @@ func TestValues_farStoresRefused(t *testing.T) {
 		if near == 0 || far == 0 {
 			t.Errorf("%d puts were near and %d far: nothing is shown", near, far)
 		}
-		kept, refused := uint64(0), uint64(0)
-		for _, x := range net.Nodes {
-			kept, refused = kept+x.Status().ValuesKept, refused+x.Status().ValuesRefused
+		counted := map[string]float64{} // as the nodes tell Prometheus
+		for _, c := range counters {
+			for name, count := range gather(t, c) {
+				counted[name] += count
+			}
 		}
-		if kept < uint64(near) || refused < uint64(far) {
-			t.Errorf("counted %d kept and %d refused, of %d and %d", kept, refused, near, far)
+		for name, want := range map[string]int{
+			"starling_dht_values_total{kept}": near, "starling_dht_values_total{refused}": far, "starling_dht_served_questions_total{put}": near + far,
+		} {
+			if got := counted[name]; got < float64(want) { // the client gives what it read to those who lack it
+				t.Errorf("%s is %.0f, want at least %d", name, got, want)
+			}
+		}
+		if got := counted["starling_dht_served_questions_total{get}"]; got < 3 {
+			t.Errorf("three registers were read, and %.0f questions counted", got)
 		}
 	})
 }

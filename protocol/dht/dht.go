@@ -35,6 +35,7 @@ type DHT struct {
 	changed chan struct{} // holds one when our neighbourhood changed and nobody has noticed yet
 	events  chan event    // what the upkeep should look into
 	values  valueCounts
+	served  servedCounts
 
 	newcomers chan peer.ID // whom the usher should see
 
@@ -68,6 +69,7 @@ type Status struct {
 	Hops     uint64  // nodes asked one after the other to find the nearest, of all searches together
 	Finds    uint64  // questions for nodes they asked
 	Pings    uint64  // and questions for signs of life
+	Served   Served  // what others asked of us
 
 	Planted   uint64    // places whose neighbourhood looked planted, once an hour each
 	PlantedAt time.Time // when one last did; zero for never
@@ -288,6 +290,7 @@ func (d *DHT) Status() Status {
 	s := Status{Server: d.server, Prefix: min(d.prefix+d.narrowed, maxPrefix), Narrowed: d.narrowed, Members: len(d.neighbours), Size: d.size}
 	s.Planted, s.PlantedAt = d.lookout.seen()
 	s.ValuesKept, s.ValuesRefused = d.values.kept.Load(), d.values.refused.Load()
+	s.Served = d.served.now()
 	if d.server {
 		s.Members++
 	}

@@ -28,6 +28,7 @@ type gate struct {
 	// nil where no values are taken.
 	check  func(key string, value []byte) error
 	counts *valueCounts
+	served *servedCounts
 
 	mu      sync.Mutex // protects what follows
 	streams map[peer.ID]int
@@ -39,6 +40,7 @@ func newGate(d *DHT) *gate {
 		offences: d.cfg.Offences,
 		offended: func(p peer.ID) { d.Report(p, InvalidRecord) },
 		counts:   &d.values,
+		served:   &d.served,
 		streams:  map[peer.ID]int{},
 	}
 	if d.cfg.Registers != nil {
@@ -95,7 +97,11 @@ func (g *gate) admit(p peer.ID, message []byte) error {
 		return errOffender
 	}
 	var m kadpb.Message
-	if g.check == nil || proto.Unmarshal(message, &m) != nil || m.GetType() != kadpb.Message_PUT_VALUE {
+	if proto.Unmarshal(message, &m) != nil {
+		return nil
+	}
+	g.served.count(m.GetType())
+	if g.check == nil || m.GetType() != kadpb.Message_PUT_VALUE {
 		return nil
 	}
 	err := g.check(string(m.GetKey()), m.GetRecord().GetValue())
