@@ -314,3 +314,13 @@ func (a merit) Compare(b merit) int { return a.compare(b) }
 
 // Prefer gives a frontier an opinion on nodes, before anybody is added.
 func (f Frontier) Prefer(of func(peer.ID) Merit) { f.f.merit = of }
+
+// ForgetTable empties the table but for one node.
+func (d *DHT) ForgetTable(but peer.ID) {
+	w := d.running()
+	for _, p := range w.table.lib.ListPeers() {
+		if p != but {
+			w.table.remove(p)
+		}
+	}
+}

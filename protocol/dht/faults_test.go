@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -189,6 +190,37 @@ func TestRun_lossyLinks(t *testing.T) {
 	})
 }
 
+// Where three of ten packets are lost, a network forms none the less, and lookups find
+// most members of a place.
+func TestMembers_thirdOfPacketsLost(t *testing.T) {
+	inBubble(t, records.Params{Neighbourhood: 4}, func(t *testing.T, n *testNet) {
+		n.links.Shape(func(int, int) nodetest.Link {
+			return nodetest.Link{Latency: 50 * time.Millisecond, Jitter: 20 * time.Millisecond, Loss: 0.3}
+		})
+		n.grow(16)
+		pass(3 * time.Minute)
+		rng := rand.New(rand.NewPCG(3, 3))
+		found, there, empty := 0, 0, 0
+		for range 40 {
+			c, asker := randomCoordinate(rng), n.servers()[rng.IntN(16)]
+			hood, err := asker.Members(t.Context(), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			here := n.region(c, hood.Bits)
+			there += len(here)
+			missing := len(slices.DeleteFunc(here, func(p peer.ID) bool { return slices.Contains(hood.Peers, p) }))
+			if found += len(here) - missing; missing == len(here) {
+				empty++
+			}
+		}
+		t.Logf("found %d of %d members, of %d places nobody", found, there, empty)
+		if 4*found < 3*there || empty > 0 {
+			t.Errorf("found %d of %d members, of %d places nobody", found, there, empty)
+		}
+	})
+}
+
 // A node that cannot reach its network is not ready, does not take itself for the
 // whole of it, and joins when it can.
 func TestReady_waitsForTheNetwork(t *testing.T) {
@@ -233,6 +265,61 @@ func TestReady_rememberedAreGone(t *testing.T) {
 		if got, err := node.Members(t.Context(), records.Coordinate{}); err != nil || len(got.Peers) != 1 {
 			t.Errorf("alone: got %v, %v", got, err)
 		}
+	})
+}
+
+// Of the nodes to join through one is dead, one has another key by now, and one may not
+// serve: they alone make no network, and together with a good one they do no harm.
+func TestReady_badEntries(t *testing.T) {
+	inBubble(t, records.Params{Neighbourhood: 4, PuzzleBits: 2}, func(t *testing.T, n *testNet) {
+		first := n.grow(6)
+		n.eventually(time.Minute, n.settled)
+		gone := n.add(through(first))
+		n.kill(gone)
+		client := n.addNumber(solving(t, n.net, 500, false), through(first))
+		before, err := peer.IDFromPrivateKey(keyOf(t, solving(t, n.net, 600, true)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		bad := []peer.AddrInfo{
+			{ID: gone.host.ID(), Addrs: gone.host.Addrs()},
+			{ID: before, Addrs: n.servers()[1].host.Addrs()},
+			{ID: client.host.ID(), Addrs: client.host.Addrs()},
+		}
+		lost := n.add(func(c *dht.Config) { c.Bootstrap = bad })
+		pass(30 * time.Second)
+		if isClosed(lost.Ready()) || len(lost.Table()) > 0 {
+			t.Errorf("ready through entries that are all bad, with a table of %d", len(lost.Table()))
+		}
+		n.stop(lost)
+		n.eventually(time.Minute, n.settled)
+		joined := n.add(func(c *dht.Config) {
+			through(first)(c)
+			c.Bootstrap = slices.Concat(bad, c.Bootstrap)
+		})
+		n.eventually(30*time.Second, n.settled)
+		if got := len(joined.Table()); got != 6 {
+			t.Errorf("a table of %d, want 6", got)
+		}
+	})
+}
+
+// A node that starts again while all nodes to join through are away joins by those that
+// it remembers.
+func TestReady_seedsAreAway(t *testing.T) {
+	inBubble(t, records.Params{Neighbourhood: 4}, func(t *testing.T, n *testNet) {
+		seed := n.grow(6)
+		n.eventually(time.Minute, n.settled)
+		n.kill(seed)
+		node := n.add(func(c *dht.Config) {
+			for _, s := range n.servers() {
+				c.Remembered = append(c.Remembered, peer.AddrInfo{ID: s.host.ID(), Addrs: s.host.Addrs()})
+			}
+			through(seed)(c)
+		})
+		took := n.eventually(30*time.Second, func() error { return unless(isClosed(node.Ready()), "not ready") })
+		t.Logf("ready after %s", took)
+		n.eventually(5*time.Minute, n.settled)
 	})
 }
 

@@ -44,18 +44,31 @@ func TestMembers_smallNetworkNeedsNoSearch(t *testing.T) {
 	})
 }
 
-// A node that joins a network later is known to its neighbours within seconds,
-// and so it is when it comes back with the same key after it was gone.
+// A node that joins a network later is known to its neighbours within seconds, and knows
+// somebody in every bucket once it is ready. So it is when it comes back with the same key
+// after it was gone, at another address.
 func TestRun_latecomer(t *testing.T) {
 	inBubble(t, records.Params{Neighbourhood: 4}, func(t *testing.T, n *testNet) {
 		first := n.grow(atMost(20))
 		n.eventually(time.Minute, n.settled)
 		pass(10 * time.Minute) // rounds are rare by now
 		late := n.add(through(first))
+		<-late.Ready()
+		if err := n.bucketsFilled(late); err != nil {
+			t.Error(err)
+		}
 		t.Logf("known after %s", n.eventually(30*time.Second, n.settled))
+		was := late.host.Addrs()[0]
 		n.stop(late)
 		t.Logf("missed after %s", n.eventually(5*time.Minute, n.settled))
-		n.addNumber(late.number, through(first))
+		const moved = 200 // where it comes back
+		h, err := n.links.Host(moved, keyOf(t, late.number))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again := n.run(h, moved, through(first)); again.host.ID() != late.host.ID() || again.host.Addrs()[0].Equal(was) {
+			t.Fatal("it is another node, or has not moved: the test shows nothing")
+		}
 		t.Logf("known again after %s", n.eventually(time.Minute, n.settled))
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -177,8 +178,11 @@ func TestSearch_floodOfNames(t *testing.T) {
 			}
 			named = append(named, p)
 			m := &kadpb.Message_Peer{Id: []byte(p), Addrs: addrs[:10]}
-			if i < 100 {
+			switch {
+			case i < 100:
 				m.Addrs = addrs
+			case i < 150:
+				m.Addrs = [][]byte{addrs[0], ma.StringCast("/dns4/" + strings.Repeat("a", 9000) + "/tcp/1").Bytes()}
 			}
 			flood = append(flood, m)
 		}
@@ -206,16 +210,20 @@ func TestSearch_floodOfNames(t *testing.T) {
 		if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 16<<20 {
 			t.Errorf("the heap grew by %d MiB", grown>>20)
 		}
-		taken, most := 0, 0
+		taken, most, longest := 0, 0, 0
 		for _, p := range named {
-			if known := len(first.host.Peerstore().Addrs(p)); known > 0 {
+			known, size := first.host.Peerstore().Addrs(p), 0
+			for _, a := range known {
+				size += len(a.Bytes())
+			}
+			if len(known) > 0 {
 				taken++
-				most = max(most, known)
+				most, longest = max(most, len(known)), max(longest, size)
 			}
 		}
 		bucket := dht.BucketSize(4)
-		if taken > 2*bucket || most > dht.MaxAddrs {
-			t.Errorf("took %d nodes with up to %d addresses, want at most %d with %d", taken, most, 2*bucket, dht.MaxAddrs)
+		if taken == 0 || taken > 2*bucket || most > dht.MaxAddrs || longest > 8<<10 {
+			t.Errorf("took %d nodes with up to %d addresses of %d bytes, want at most %d with %d of 8 KiB", taken, most, longest, 2*bucket, dht.MaxAddrs)
 		}
 	})
 }

@@ -75,6 +75,53 @@ func TestFrontier_meritsDoNotChangeWhatIsFound(t *testing.T) {
 	}
 }
 
+// Of those that are at most twice as far from the target as the nearest who was not asked
+// yet, the one of the greatest merit is asked: the score and the round trip of a node
+// change when it is asked, further away does not.
+func TestFrontier_asksTheBetterFirst(t *testing.T) {
+	t.Parallel()
+	ahead := 0 // times that somebody was asked before a nearer one
+	rapid.Check(t, func(t *rapid.T) {
+		ids := make([]peer.ID, rapid.IntRange(2, 40).Draw(t, "nodes"))
+		merits := map[peer.ID]dht.Merit{}
+		for i := range ids {
+			ids[i] = numbered(i)
+			merits[ids[i]] = dht.NewMerit(rapid.Float64Range(0, 1).Draw(t, "score"), rapid.SampledFrom([]time.Duration{10 * time.Millisecond, 200 * time.Millisecond}).Draw(t, "rtt"), time.Time{})
+		}
+		target := records.Coordinate(sha256.Sum256(binary.BigEndian.AppendUint64(nil, rapid.Uint64().Draw(t, "target"))))
+		distance := func(p peer.ID) uint64 {
+			c := dht.CoordinateOf(p)
+			return binary.BigEndian.Uint64(c[:]) ^ binary.BigEndian.Uint64(target[:])
+		}
+		f := dht.NewFrontier(target, 0, len(ids))
+		f.Prefer(func(p peer.ID) dht.Merit { return merits[p] })
+		f.Add(ids...)
+		left := nearestOf(ids, target, len(ids))
+		for p, _, ok := f.Next(); ok; p, _, ok = f.Next() {
+			want := left[0]
+			for _, q := range left {
+				if distance(q)/2 <= distance(left[0]) && merits[q].Compare(merits[want]) < 0 {
+					want = q
+				}
+			}
+			if p != want {
+				t.Fatalf("asks %x, want %x", p, want)
+			}
+			if p != left[0] {
+				ahead++
+			}
+			left = slices.DeleteFunc(left, func(q peer.ID) bool { return q == p })
+			f.Answer(p, nil)
+		}
+		if len(left) > 0 {
+			t.Fatalf("%d were never asked", len(left))
+		}
+	})
+	if ahead == 0 {
+		t.Error("the nearest was always asked first: the test shows nothing")
+	}
+}
+
 // Hops grow with the logarithm of the network: each halves the distance at least, and
 // the last buckets' width of nodes knows each other.
 func TestFrontier_hopsGrowWithLog(t *testing.T) {

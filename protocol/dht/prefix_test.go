@@ -230,6 +230,22 @@ func TestPrefixLength_atLeastKHoldersEverywhere(t *testing.T) {
 	}
 }
 
+// K is the network's: of two with the same nodes, the one with four times the K has about
+// four times as many holders of each place.
+func TestPrefixLength_holdersFollowK(t *testing.T) {
+	t.Parallel()
+	const n = 1000
+	median := func(k int) int {
+		held := holders(ring(rand.New(rand.NewPCG(1, 1)), n, k, max(20, 4*k), 0))
+		slices.Sort(held)
+		return held[len(held)/2]
+	}
+	few, many := median(4), median(16)
+	if few < 4 || many < 16 || many < 3*few || many > 5*few {
+		t.Errorf("%d holders of a place with K = 4, %d with K = 16", few, many)
+	}
+}
+
 // The same holds for ids that somebody chose and for estimates that are plainly
 // wrong. Why: take the longest prefix of a place along which every half passed
 // has k members. One half of the region reached has fewer, so nobody in that
