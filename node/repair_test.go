@@ -44,6 +44,51 @@ func TestRepair_byReading(t *testing.T) {
 	})
 }
 
+// The member that is nearest to a register has lost it. One who is no member reads it once,
+// and it is there again, although members would compare only a day later.
+func TestRepair_closestCopy(t *testing.T) {
+	tune := func(_ int, c *node.Config) { c.HealInterval = 24 * time.Hour }
+	simulate(t, nodetest.Config{Nodes: 14, Network: shallow(t, 3, 64), Links: nodetest.LinksConfig{Seed: 43}, Keys: 44, Tune: tune}, func(ctx context.Context, net *nodetest.Network) {
+		owner := net.Nodes[0]
+		id := service(owner, "lost")
+		putRegister(ctx, t, owner, id.Name, node.RegisterDraft{Value: []byte("here")})
+		net.Pass(time.Minute)
+		var members, others []*nodetest.Node
+		for _, x := range net.Nodes {
+			if x.Member(id.Place()) {
+				members = append(members, x)
+			} else {
+				others = append(others, x)
+			}
+		}
+		if len(members) < 4 || len(others) == 0 {
+			t.Fatalf("%d members and %d others: the test shows nothing", len(members), len(others))
+		}
+		sortByDistance(members, id.Place().Coordinate())
+		nearest := members[0]
+		holds := func() int {
+			t.Helper()
+			n, err := nearest.Stored(id.Place())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		if n, err := nearest.Lose(ctx, id.Place()); n != 1 || err != nil {
+			t.Fatalf("lost %d places, %v", n, err)
+		}
+		if net.Pass(3 * time.Minute); holds() != 0 {
+			t.Fatal("the copy is back without a reader: the test shows nothing")
+		}
+		if got := value(ctx, t, others[0], id); got != "here" {
+			t.Errorf("reads %q", got)
+		}
+		if net.Pass(5 * time.Second); holds() != 1 {
+			t.Error("one read does not bring back the nearest copy")
+		}
+	})
+}
+
 // Repair is no lever: one who denies again and again what it is given gets it once a
 // minute, and no more a second than is set.
 func TestRepair_bounded(t *testing.T) {
