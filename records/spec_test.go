@@ -68,7 +68,7 @@ func TestDHT_namesTests(t *testing.T) {
 		}
 	}
 	want := []string{"H1", "H10", "B4a", "B4b", "B4c", "B4d", "B4e"}
-	for prefix, last := range map[string]int{"K": 17, "C": 16, "B": 13} {
+	for prefix, last := range map[string]int{"K": 17, "C": 16, "B": 13, "T": 13} {
 		for i := range last {
 			if row := fmt.Sprint(prefix, i+1); row != "B4" {
 				want = append(want, row)
