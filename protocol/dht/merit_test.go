@@ -76,8 +76,8 @@ func TestFrontier_meritsDoNotChangeWhatIsFound(t *testing.T) {
 }
 
 // Of those that are at most twice as far from the target as the nearest who was not asked
-// yet, the one of the greatest merit is asked: the score and the round trip of a node
-// change when it is asked, further away does not.
+// yet, the one of the greatest merit is asked, by score and then by round trip; who is
+// further away waits, be it ever so good.
 func TestFrontier_asksTheBetterFirst(t *testing.T) {
 	t.Parallel()
 	ahead := 0 // times that somebody was asked before a nearer one
