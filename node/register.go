@@ -179,6 +179,12 @@ const (
 
 // readBack sees that others than this node show the version, more of them than do
 // not, so that whoever reads it next finds it, and that none shows a newer one.
+//
+// What is published is read back in another way (see unread): there any two members prove
+// a record, for nothing else can stand in its stead, many places are asked about in one
+// frame, and those who lack it are not counted. Here those count too, and what they show
+// instead is the answer to the writer; so this is a reading like any other, whose union
+// tells.
 func (n *Node) readBack(ctx context.Context, receipt *RegisterReceipt) error {
 	p, r := receipt.Place.Place, receipt.Record
 	for range readBacks {
