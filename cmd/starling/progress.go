@@ -101,8 +101,14 @@ func (p *puzzle) tried(tries, expected uint64) {
 	if p.bar == nil {
 		return
 	}
+	_ = p.bar.Set(ended(tries, expected)) // a bar that cannot be drawn is no reason to stop
+}
+
+// ended is how many of so many searches would have ended after some tries: never all of
+// them, for this one has not.
+func ended(tries, expected uint64) int {
 	share := 1 - math.Exp(-float64(tries)/float64(expected))
-	_ = p.bar.Set(min(int(share*searches), searches-1)) // a bar that cannot be drawn is no reason to stop
+	return min(int(share*searches), searches-1)
 }
 
 // paceKnown is when it is known how quick this machine is.
