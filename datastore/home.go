@@ -97,7 +97,7 @@ func lockDir(dir string, files vfs.FS) (*pebble.Lock, error) {
 	case errors.As(err, &file), system != 0 && !held:
 		return nil, fmt.Errorf("lock store directory: %w", asFault(err))
 	default:
-		return nil, fmt.Errorf("lock store in %s: %w: %w", dir, ErrLocked, err)
+		return nil, fmt.Errorf("lock: %w: %w", ErrLocked, err)
 	}
 }
 

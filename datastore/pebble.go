@@ -54,7 +54,7 @@ func openDisk(h *home, readOnly bool, alarm func()) (*disk, error) {
 		err = fault // whatever followed
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open store in %s: %w", h.dir, asDamage(err)), d.close())
+		return nil, errors.Join(asDamage(err), d.close())
 	}
 	d.guard.opening.Store(false)
 	return d, nil

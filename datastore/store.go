@@ -82,7 +82,7 @@ func Open(cfg Config) (*Store, error) {
 		return nil, err
 	}
 	if s.home, err = openHome(cfg.Dir, cfg.FS, s.log); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open store in %s: %w", cfg.Dir, err)
 	}
 	if err := s.bring(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store in %s: %w", cfg.Dir, err), s.home.close())

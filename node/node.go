@@ -161,15 +161,11 @@ func openStore(c Config) (*datastore.Store, error) {
 	if c.Store != nil {
 		return c.Store, nil
 	}
-	s, err := datastore.Open(datastore.Config{
+	return datastore.Open(datastore.Config{
 		Dir: storeDir(c.DataDir), Network: c.Network, Owner: c.Person.User(), Log: c.Log.With("part", "store"),
 		Limits: datastore.Limits{Quota: c.StoreQuota, Followed: c.StoreQuota / 4, Floor: c.FreeSpace},
 		Recent: c.DoorSize,
 	})
-	if err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
-	}
-	return s, nil
 }
 
 func (n *Node) newDHT(offences *protocol.Offences) (*dht.DHT, error) {
