@@ -208,6 +208,24 @@ func TestRegister_acknowledgedIsNotWritten(t *testing.T) {
 	})
 }
 
+// A writer who is overtaken while he writes, so that no member knew when it acknowledged,
+// hears of it when what he wrote is read back, and what stands.
+func TestRegister_overtakenWhileWriting(t *testing.T) {
+	tune := func(_ int, c *node.Config) { c.HealInterval = 24 * time.Hour }
+	simulate(t, nodetest.Config{Nodes: 7, Links: nodetest.LinksConfig{Seed: 60}, Tune: tune}, func(ctx context.Context, net *nodetest.Network) {
+		key, now := records.KeyFromSeed([32]byte{7}), time.Now()
+		written := versionOf(t, simulation(t), key, now, "written", time.Time{})
+		newer := versionOf(t, simulation(t), key, now.Add(time.Second), "newer", time.Time{})
+		net.PlantOn(ctx, net.Nodes[4], []*records.Record{newer})
+		net.Nodes[4].Lie(nodetest.Swallow()) // it says that it takes the older one, as if the newer came a moment later
+		receipt, err := net.Nodes[1].StoreRegister(ctx, written)
+		var refused *node.RegisterError
+		if !errors.As(err, &refused) || !errors.Is(err, records.ErrHaveNewer) || refused.Current.ID() != newer.ID() {
+			t.Errorf("acknowledged by %d of %d, then %v", receipt.Place.Stored, receipt.Place.Wanted, err)
+		}
+	})
+}
+
 // Members that hang keep nobody from the first version, and who lacks the newest is
 // given it though the reader has gone.
 func TestRegister_firstVersionAtOnce(t *testing.T) {
