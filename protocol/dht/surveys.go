@@ -122,6 +122,13 @@ type surveys struct {
 type flight struct {
 	over chan struct{} // closed at the end
 	err  error         // why it brought nothing; read after over
+	met  []met         // nodes that came meanwhile, where it may have looked already; protected by the mutex of surveys
+}
+
+// A met node joins a survey up to a limit.
+type met struct {
+	contact
+	limit int
 }
 
 func newSurveys(now func() time.Time) *surveys {
@@ -179,6 +186,9 @@ func (s *surveys) land(r region, f *flight, take func() (*survey, error)) (*surv
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil {
+		for _, m := range f.met {
+			taken.join(m.contact, m.limit, s.now())
+		}
 		s.putLocked(taken)
 	}
 	delete(s.flights, r)
@@ -260,17 +270,25 @@ func believed(r region, found result) time.Duration {
 
 // add notes that a node was met: it joins the surveys of all regions it lies in.
 // A complete survey stays so; none grows beyond limit for it.
+// What a search under way brings it joins too: else whoever comes while others are asked
+// would be left out for as long as that is believed.
 func (s *surveys) add(c contact, limit int) {
-	s.change(c, func(v *survey) {
-		for _, m := range v.members {
-			if m.id == c.id {
-				return
-			}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changeLocked(c, func(v *survey) { v.join(c, limit, s.now()) })
+	for r, f := range s.flights {
+		if r.holds(c.at) {
+			f.met = append(f.met, met{c, limit})
 		}
-		if len(v.members) < limit {
-			v.members = append(v.members[:len(v.members):len(v.members)], member{contact: c, since: s.now()})
-		}
-	})
+	}
+}
+
+// join adds a node that v does not have, unless it has as many as it may.
+func (v *survey) join(c contact, limit int, now time.Time) {
+	known := slices.ContainsFunc(v.members, func(m member) bool { return m.id == c.id })
+	if !known && len(v.members) < limit {
+		v.members = append(v.members[:len(v.members):len(v.members)], member{contact: c, since: now})
+	}
 }
 
 // drop removes a node that failed. A survey that lost many is taken anew when it
@@ -321,6 +339,10 @@ func (s *surveys) doubt(c records.Coordinate) {
 func (s *surveys) change(c contact, alter func(*survey)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.changeLocked(c, alter)
+}
+
+func (s *surveys) changeLocked(c contact, alter func(*survey)) {
 	for bits := range maxPrefix + 1 {
 		if v, ok := s.kept.Peek(regionOf(c.at, bits)); ok {
 			changed := *v

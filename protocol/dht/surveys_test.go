@@ -75,6 +75,29 @@ func TestSurveys_oneSearchForAllAtOnce(t *testing.T) {
 	})
 }
 
+// Who is met while a search is under way, which may have looked already where it would
+// have heard of that node, is in what the search brings.
+func TestSurveys_metMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := dht.NewSurveys(time.Now)
+		ids := inRegion(dht.RegionOf(somewhere, 3), 8)
+		search := &taker{members: ids[:6], complete: true, takes: time.Second}
+		time.AfterFunc(time.Second/2, func() {
+			s.Add(ids[0], 7) // is found anyway
+			s.Add(ids[6], 7)
+			s.Add(ids[7], 7) // one too many
+			s.Add(inRegion(dht.Sibling(somewhere, 2), 1)[0], 7)
+		})
+		for range 2 { // as it comes, and as it is kept
+			v, err := s.Get(t.Context(), somewhere, 3, search.take)
+			if err != nil || !slices.Equal(v.Members(), ids[:7]) || search.searches != 1 {
+				t.Errorf("got %d members after %d searches, %v, want 7 after 1", len(v.Members()), search.searches, err)
+			}
+		}
+	})
+}
+
 // An error is shared by all who wait for it, so that many callers do not each
 // wait for a network that is not there.
 func TestSurveys_sharedError(t *testing.T) {
