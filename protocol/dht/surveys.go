@@ -277,7 +277,7 @@ func (s *surveys) add(c contact, limit int) {
 	defer s.mu.Unlock()
 	s.changeLocked(c, func(v *survey) { v.join(c, limit, s.now()) })
 	for r, f := range s.flights {
-		if r.holds(c.at) {
+		if r.holds(c.at) && len(f.met) < limit {
 			f.met = append(f.met, met{c, limit})
 		}
 	}
