@@ -49,7 +49,7 @@ type Config struct {
 
 	// Limits.
 
-	ConnsLow, ConnsHigh int           // connections kept after trimming, and that start it; members of our neighbourhood are never trimmed
+	ConnsLow, ConnsHigh int           // connections kept after trimming, and that start it; members of our neighbourhood are never trimmed, others not for a quarter of a second for each of ConnsHigh, at most a minute
 	DoorSize            int           // verified records remembered of those that came in, and as many of those read from disk; at most 9 KiB each
 	PerIPGroup          int           // nodes of one IP group (IPv4 /16, IPv6 /32) in the routing table; 0 is the network's own: 3 on main, else no limit
 	StoreQuota          int64         // bytes of the store above which only what the owner signed is taken in; 0 for no bound

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -25,6 +26,15 @@ import (
 
 // ErrListen means that an address could not be listened on.
 var ErrListen = errors.New("cannot listen")
+
+// graceEach, for each connection that may be open, is how long a new one is left alone, up
+// to libp2p's own minute. Who joins a busy network meets hundreds of nodes in a minute,
+// and a node that may have few connections has no room for them that long.
+const graceEach = 250 * time.Millisecond
+
+func graceOf(connections int) time.Duration {
+	return min(time.Minute, time.Duration(connections)*graceEach)
+}
 
 // newHost makes the libp2p host. candidates offers peers that may relay for us;
 // it is asked only once the host runs.
@@ -48,7 +58,7 @@ func newHost(c Config, b *brims, candidates func(ctx context.Context, n int) <-c
 		}
 		opts = append(opts, network...)
 	}
-	cm, err := connmgr.NewConnManager(c.ConnsLow, c.ConnsHigh)
+	cm, err := connmgr.NewConnManager(c.ConnsLow, c.ConnsHigh, connmgr.WithGracePeriod(graceOf(c.ConnsHigh)))
 	if err != nil {
 		return nil, fmt.Errorf("connection manager: %w", err)
 	}
