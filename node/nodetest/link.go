@@ -57,7 +57,7 @@ type line struct {
 
 // pass draws when a segment of n bytes that is sent now arrives.
 func (l *line) pass(now time.Duration, n int) time.Duration {
-	arrives := l.arrival(now, n)
+	arrives := l.links.cfg.grained(l.arrival(now, n))
 	if watch := l.links.cfg.Watch; watch != nil {
 		watch(Crossing{Sent: now, Arrives: arrives, From: l.from, To: l.to, Bytes: n})
 	}

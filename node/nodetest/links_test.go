@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"sync"
 	"testing"
 	"time"
 
@@ -120,6 +121,48 @@ func TestLink_jitterStaysInBounds(t *testing.T) {
 			t.Errorf("seed %d: from %v to %v", seed, shortest, longest)
 		}
 	})
+}
+
+// With a grain everything arrives at whole multiples of it, in its order, and less than
+// a grain later than without.
+func TestLinks_grain(t *testing.T) {
+	const grain = 7 * time.Millisecond
+	fine := nodetest.LinksConfig{Seed: 3, Link: uniform(nodetest.Link{Latency: latency, Jitter: 30 * time.Millisecond})}
+	coarse := fine
+	coarse.Grain = grain
+	crossings := func(cfg nodetest.LinksConfig) (all []nodetest.Crossing) {
+		var mu sync.Mutex // protects all
+		cfg.Watch = func(c nodetest.Crossing) {
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, c)
+		}
+		inBubble(t, cfg, func(t *testing.T, l *nodetest.Links) {
+			near, far := streams(t, l)
+			for i := range 50 {
+				mustWrite(t, near, string(rune('a'+i)))
+			}
+			for i := range 50 {
+				mustRead(t, far, string(rune('a'+i)))
+			}
+		})
+		return all
+	}
+	early := 0
+	for _, c := range crossings(fine) {
+		if c.Arrives%grain != 0 {
+			early++
+		}
+	}
+	if early == 0 {
+		t.Fatal("everything arrives at multiples of the grain anyway")
+	}
+	for _, c := range crossings(coarse) {
+		late := c.Arrives - c.Sent - latency - 30*time.Millisecond
+		if c.Arrives%grain != 0 || c.Arrives-c.Sent < latency || late >= grain {
+			t.Errorf("sent after %v, arrived after %v", c.Sent, c.Arrives)
+		}
+	}
 }
 
 // Loss makes a transfer slower, the more the worse, and changes no byte. The same seed gives the same delay.
