@@ -26,6 +26,9 @@ import (
 // latency is that of every link, one way.
 const latency = 25 * time.Millisecond
 
+// grain makes events of many nodes fall together, which the processors then share.
+const grain = 5 * time.Millisecond
+
 // Config says what a colony is like.
 type Config struct {
 	Nodes         int // to begin with
@@ -50,7 +53,7 @@ func Found(c *campaign.Campaign, s *campaign.Simulation, cfg Config) (*Colony, e
 	}
 	net := nodetest.New(s, nodetest.Config{
 		Nodes: cfg.Nodes, Network: network,
-		Links: nodetest.LinksConfig{Seed: c.Seed, Link: func(int, int) nodetest.Link { return nodetest.Link{Latency: latency} }},
+		Links: nodetest.LinksConfig{Seed: c.Seed, Grain: grain, Link: func(int, int) nodetest.Link { return nodetest.Link{Latency: latency} }},
 		Tune: func(i int, n *node.Config) {
 			identity, err := NodeKey(c, i)
 			if err != nil {
