@@ -291,10 +291,12 @@ func (v *survey) join(c contact, limit int, now time.Time) {
 	}
 }
 
-// drop removes a node that failed. A survey that lost many is taken anew when it
-// is next asked for.
+// drop removes a node that failed, from what searches under way will bring, too. A survey
+// that lost many is taken anew when it is next asked for.
 func (s *surveys) drop(c contact) {
-	s.change(c, func(v *survey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changeLocked(c, func(v *survey) {
 		left := make([]member, 0, len(v.members))
 		for _, m := range v.members {
 			if m.id != c.id {
@@ -307,6 +309,9 @@ func (s *surveys) drop(c contact) {
 			v.expires = time.Time{}
 		}
 	})
+	for _, f := range s.flights {
+		f.met = slices.DeleteFunc(f.met, func(m met) bool { return m.id == c.id })
+	}
 }
 
 // moved forgets which prefix a node told.

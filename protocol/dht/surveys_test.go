@@ -76,15 +76,18 @@ func TestSurveys_oneSearchForAllAtOnce(t *testing.T) {
 }
 
 // Who is met while a search is under way, which may have looked already where it would
-// have heard of that node, is in what the search brings.
+// have heard of that node, is in what the search brings, unless it failed or was banned
+// meanwhile, too.
 func TestSurveys_metMeanwhile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := dht.NewSurveys(time.Now)
-		ids := inRegion(dht.RegionOf(somewhere, 3), 8)
+		ids := inRegion(dht.RegionOf(somewhere, 3), 9)
 		search := &taker{members: ids[:6], complete: true, takes: time.Second}
 		time.AfterFunc(time.Second/2, func() {
 			s.Add(ids[0], 7) // is found anyway
+			s.Add(ids[8], 7)
+			s.Drop(ids[8])
 			s.Add(ids[6], 7)
 			s.Add(ids[7], 7) // one too many
 			s.Add(inRegion(dht.Sibling(somewhere, 2), 1)[0], 7)
