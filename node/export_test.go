@@ -7,6 +7,7 @@ import (
 	"time"
 
 	ds "github.com/ipfs/go-datastore"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/starling-social/starling/datastore"
@@ -173,3 +174,11 @@ func (p Promises) Of(t *testing.T, key int, now time.Time) (known bool) {
 
 // Len is how many keys are remembered.
 func (p Promises) Len() int { return len(p.all) }
+
+// Trim closes connections down to what a node may keep.
+func (n *Node) Trim(ctx context.Context) { n.host.ConnManager().TrimOpenConns(ctx) }
+
+// Connected tells whether there is a connection to p.
+func (n *Node) Connected(p peer.ID) bool {
+	return n.host.Network().Connectedness(p) == network.Connected
+}

@@ -1,8 +1,11 @@
 package node
 
 import (
-	"math/rand/v2"
+	"cmp"
+	"encoding/binary"
+	"hash/maphash"
 	"slices"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 )
@@ -14,14 +17,28 @@ import (
 // place what they want it to.
 const mixPreferred = readFull + 4
 
-// mixed are members in the order in which they are asked, given the order in which
-// they are preferred.
-func mixed(members []peer.ID) []peer.ID {
+// mixTerm is how long chance has the same favourites, for all places: what a page is
+// read from is asked again for the next, over connections that are there, and in fewer
+// frames. Whoever is unlucky with them is not for long.
+const mixTerm = 5 * time.Minute
+
+// A mix is a node's own chance, which nobody else can foresee.
+type mix struct{ seed maphash.Seed }
+
+func newMix() mix { return mix{maphash.MakeSeed()} }
+
+// order is that in which members are asked at some time, given the order in which they
+// are preferred.
+func (m mix) order(members []peer.ID, now time.Time) []peer.ID {
 	if len(members) <= readFull+readPrint {
 		return members // all are asked
 	}
+	term := binary.BigEndian.AppendUint64(nil, uint64(now.Unix()/int64(mixTerm.Seconds())))
+	luck := make(map[peer.ID]uint64, len(members))
+	for _, p := range members[mixPreferred:] {
+		luck[p] = maphash.Bytes(m.seed, append(term, p...))
+	}
 	out := slices.Clone(members)
-	rest := out[mixPreferred:]
-	rand.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
+	slices.SortFunc(out[mixPreferred:], func(p, q peer.ID) int { return cmp.Compare(luck[p], luck[q]) })
 	return out
 }

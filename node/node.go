@@ -56,7 +56,9 @@ type Node struct {
 	tracer   trace.Tracer // nil where nobody asks
 	tagBook  tagBook
 	promises *promises
+	mix      mix
 	brims    *brims
+	uses     *uses
 	ahead    atomic.Uint64 // records that others refused as from the future
 
 	narrowedAt time.Time // when we last came to hold more or less of our share; only makeRoom uses it once Run has begun
@@ -84,7 +86,7 @@ func New(c Config) (*Node, error) {
 		config: c, log: c.Log.With("part", "node"), voices: newVoices(c.Log), started: c.Now(), brims: &brims{}, stopped: make(chan struct{}), moved: make(chan struct{}, 1),
 		door: records.NewDoor(c.Network, c.DoorSize), tree: newTree(c.Network), copies: newCopies(), cache: newCache(c.Cache),
 		fetching: semaphore.NewWeighted(maxFetches),
-		healer:   newHealer(!c.Client), shapes: newShapes(),
+		healer:   newHealer(!c.Client), shapes: newShapes(), mix: newMix(),
 	}
 	n.hearing, n.repairs = newHearing(n), newRepairs(c.MendRate, n.giveShare, func() { n.brims.reach(brimPace) })
 	n.metrics = newMetrics(n)
@@ -113,6 +115,9 @@ func (n *Node) assemble() (err error) {
 	if n.host, err = newHost(c, n.brims, n.relayCandidates); err != nil {
 		return err
 	}
+	if n.uses, err = newUses(n.host.ConnManager()); err != nil {
+		return err
+	}
 	n.hot = newHot(c.Network, n.host.ID())
 	n.client = exchange.NewClient(exchange.ClientConfig{
 		Host: n.host, Door: n.door, Now: c.Now, Log: c.Log.With("part", "exchange"),
@@ -128,7 +133,7 @@ func (n *Node) assemble() (err error) {
 	n.others = n.served()
 	n.server = exchange.NewServer(exchange.ServerConfig{
 		Host: n.host, Door: n.door, Store: n.others, Holdings: n.reconciled(), Region: n.dht, Status: n.exchangeStatus,
-		Offended: func(p peer.ID) { n.dht.Report(p, dht.InvalidRecord) }, Offences: offences,
+		Asked: n.uses.by, Offended: func(p peer.ID) { n.dht.Report(p, dht.InvalidRecord) }, Offences: offences,
 		SpareRate: spareRate(c.MendRate), HotReaders: c.HotReaders, Now: c.Now, Log: c.Log.With("part", "exchange"),
 	})
 	n.gossip, err = gossip.New(gossip.Config{

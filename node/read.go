@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"golang.org/x/sync/errgroup"
 
@@ -107,7 +108,7 @@ func (n *Node) readings(ctx context.Context, queries []records.Query) []*reading
 			if kept {
 				q.Before, q.Limit = records.Newest, n.config.Network.Capacity(q.Place)
 			}
-			out[i] = newReading(q, mixed(n.readOrder(members)), err)
+			out[i] = newReading(q, n.mix.order(n.readOrder(members), n.now()), err)
 			out[i].kept = kept
 			if !kept {
 				out[i].copies = n.copiesOf(q.Place)
@@ -123,21 +124,36 @@ func (n *Node) readings(ctx context.Context, queries []records.Query) []*reading
 	return out
 }
 
-// readOrder puts ourselves first, then those we are connected to by latency, then
-// the rest as they come, nearest to the place first.
+// dialTrips is how many round trips it takes until somebody answers to whom there is no
+// connection: one for the transport, one for the handshake and one for what runs over
+// it, before that of the question.
+const dialTrips = 4
+
+// readOrder puts ourselves first, then those whose latency we know by when they are
+// likely to answer, then the rest as they come, nearest to the place first.
 func (n *Node) readOrder(members []peer.ID) []peer.ID {
-	out := slices.Clone(members)
-	rank := func(p peer.ID) time.Duration {
-		if p == n.host.ID() {
-			return -1
-		}
-		if d := n.host.Peerstore().LatencyEWMA(p); d > 0 {
-			return d
-		}
-		return time.Hour
+	ranks := make(map[peer.ID]time.Duration, len(members))
+	for _, p := range members {
+		ranks[p] = n.readRank(p)
 	}
-	slices.SortStableFunc(out, func(p, q peer.ID) int { return cmp.Compare(rank(p), rank(q)) })
+	out := slices.Clone(members)
+	slices.SortStableFunc(out, func(p, q peer.ID) int { return cmp.Compare(ranks[p], ranks[q]) })
 	return out
+}
+
+// readRank is how long p is likely to take until it answers.
+func (n *Node) readRank(p peer.ID) time.Duration {
+	d := n.host.Peerstore().LatencyEWMA(p)
+	switch {
+	case p == n.host.ID():
+		return -1
+	case d <= 0:
+		return time.Hour
+	case n.host.Network().Connectedness(p) != network.Connected:
+		return dialTrips * d
+	default:
+		return d
+	}
 }
 
 // A wave is the questions of many places under way at once, a frame or more to a

@@ -95,6 +95,9 @@ func (x *session) read(ctx context.Context) error {
 			return err
 		}
 		x.counts.request(req)
+		if asks(req) {
+			x.cfg.Asked(x.peer())
+		}
 		if f := req.GetFollow(); f != nil {
 			x.finish(room)
 			if !first {
@@ -109,6 +112,11 @@ func (x *session) read(ctx context.Context) error {
 			x.answer(ctx, req)
 		})
 	}
+}
+
+// asks tells whether somebody wants something: other requests are the network's upkeep.
+func asks(req *pb.Request) bool {
+	return req.GetPut() != nil || req.GetFetch() != nil || req.GetFollow() != nil
 }
 
 // next is the next request. There is room for it before its body is read.
