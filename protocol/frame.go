@@ -55,10 +55,11 @@ type Source interface {
 	SetReadDeadline(time.Time) error
 }
 
-// Buffers of a FrameReader: small for an idle stream, large enough to take many
-// frames in one read from a busy one, and not kept after a rare large frame.
+// Buffers of a FrameReader: small for an idle stream, of which a node has several for
+// each connection, large enough to take many frames in one read from a busy one, and
+// not kept after a rare large frame.
 const (
-	smallBuffer = 4 << 10
+	smallBuffer = 512
 	busyBuffer  = 32 << 10
 	keptBuffer  = 128 << 10
 )

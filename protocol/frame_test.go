@@ -134,6 +134,14 @@ func TestFrameReader_holdsWhatArrived(t *testing.T) {
 		}
 	}
 
+	idle := protocol.NewFrameReader(sourceOf(framed([]byte("small"))), limit, time.Minute)
+	if _, err := idle.Next(); err != nil {
+		t.Fatal(err)
+	}
+	if idle.Held() > 512 {
+		t.Errorf("%d bytes are held by a stream that carried little", idle.Held())
+	}
+
 	sent := append(framed(make([]byte, limit)), framed([]byte("small"))...)
 	frames := protocol.NewFrameReader(sourceOf(sent), limit, time.Minute)
 	for range 2 {
