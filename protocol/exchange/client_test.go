@@ -1,9 +1,11 @@
 package exchange_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -120,6 +122,27 @@ func TestClient_idle(t *testing.T) {
 			elapse(protocol.ClientIdle)
 			if w.hosts[0].live() != 0 || w.hosts[1].live() != 0 {
 				t.Error("idle stream was not closed")
+			}
+		}
+	})
+}
+
+// A stream on which nothing is under way costs either side the goroutine that reads it,
+// and no more.
+func TestClient_quiet(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, w *world) {
+		c, _, _ := w.pairUp(t)
+		for range 3 {
+			if _, err := c.Status(t.Context(), w.id(1)); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			all := make([]byte, 1<<20)
+			all = all[:runtime.Stack(all, true)]
+			for what, want := range map[string]int{"exchange.(*conn).read(": 1, "exchange.(*session).read(": 1, "exchange.(*sender)": 0} {
+				if got := bytes.Count(all, []byte(what)); got != want {
+					t.Errorf("%d goroutines in %s, want %d", got, what, want)
+				}
 			}
 		}
 	})

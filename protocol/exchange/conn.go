@@ -67,7 +67,7 @@ var (
 // newConn makes a conn whose timer runs.
 func newConn(p peer.ID, heard func(int), cancel context.CancelFunc) *conn {
 	c := &conn{
-		peer: p, room: semaphore.NewWeighted(protocol.MaxInFlight), out: newSender(), heard: heard, cancel: cancel,
+		peer: p, room: semaphore.NewWeighted(protocol.MaxInFlight), out: &sender{}, heard: heard, cancel: cancel,
 		calls: map[uint64]*call{}, active: time.Now(),
 	}
 	c.mu.Lock()
@@ -145,13 +145,12 @@ func (c *conn) run(ctx context.Context, open func(context.Context, peer.ID) (net
 		_ = stream.Reset() // the client was closed meanwhile
 		return
 	}
-	var reader sync.WaitGroup
-	reader.Go(func() { c.fail(c.read(stream)) })
-	err = c.out.run(stream, func(int) error { return nil }, func(int, int64) {})
-	if err != nil {
-		c.fail(fmt.Errorf("%w: write: %w", ErrUnavailable, err))
-	}
-	reader.Wait()
+	c.out.begin(outlet{
+		Writer: stream, ready: func(int) error { return nil }, done: func(int, int64) {},
+		failed: func(err error) { c.fail(fmt.Errorf("%w: write: %w", ErrUnavailable, err)) },
+	})
+	c.fail(c.read(stream))
+	c.out.end()
 }
 
 func (c *conn) opened(stream network.Stream) bool {

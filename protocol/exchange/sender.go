@@ -10,15 +10,27 @@ import (
 )
 
 // A sender hands frames to a stream. Whoever has a frame adds it to the queue and
-// goes on; one goroutine, in run, writes what is queued, many frames at once when
-// there are many. Bounds on what is queued are kept by those who add.
+// goes on; a goroutine, there only while something is queued, writes it, many frames
+// at once when there are many: most streams are silent most of the time. Bounds on
+// what is queued are kept by those who add.
 type sender struct {
-	mu     sync.Mutex // protects what follows
-	queue  []chunk    // what run has not taken
-	queued uint64     // bytes ever queued
-	handed uint64     // of these, handed to the stream
-	closed bool
-	wake   chan struct{} // holds a token when there is something for run to see
+	writers sync.WaitGroup // the goroutine that writes; started by add and begin
+
+	mu      sync.Mutex // protects what follows
+	outlet  *outlet    // nil before begin
+	writing bool       // there is a goroutine
+	queue   []chunk    // what it has not taken
+	queued  uint64     // bytes ever queued
+	handed  uint64     // of these, handed to the stream
+	closed  bool
+}
+
+// An outlet is where a sender writes to, and who is told of it.
+type outlet struct {
+	io.Writer
+	ready  func(n int) error       // before each write of n bytes
+	done   func(n int, owed int64) // for every frame that was ever added: its bytes and what was owed for them, once they are sent or never will be
+	failed func(err error)         // once, when a write failed and nothing more is sent
 }
 
 // A chunk is some whole frames, to be written at once.
@@ -49,10 +61,16 @@ func (c chunk) free() {
 	}
 }
 
-func newSender() *sender { return &sender{wake: make(chan struct{}, 1)} }
+// begin has what is queued written, and what will be.
+func (s *sender) begin(o outlet) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outlet = &o
+	s.rouse()
+}
 
-// add queues a frame and returns where it begins in all that is ever sent. Owed is
-// returned to run's caller once it is sent.
+// add queues a frame and returns where it begins in all that is ever sent. Of owed the
+// outlet is told once it is sent.
 func (s *sender) add(f protocol.Frame, owed int64) (at uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,23 +88,30 @@ func (s *sender) add(f protocol.Frame, owed int64) (at uint64, err error) {
 	c.owed += owed
 	at = s.queued
 	s.queued += uint64(n)
-	s.signal()
+	s.rouse()
 	return at, nil
 }
 
-// close lets run send what is queued and return; nothing can be added any more.
+// rouse makes sure that what is queued is written. The caller holds the mutex.
+func (s *sender) rouse() {
+	if s.outlet == nil || s.writing || len(s.queue) == 0 {
+		return
+	}
+	s.writing = true
+	s.writers.Go(func() { s.run(s.outlet) })
+}
+
+// close lets nothing be added any more; what is queued is still sent.
 func (s *sender) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	s.signal()
 }
 
-func (s *sender) signal() {
-	select {
-	case s.wake <- struct{}{}:
-	default: // run has not seen the last one yet
-	}
+// end closes the sender and waits until what is queued is sent or dropped.
+func (s *sender) end() {
+	s.close()
+	s.writers.Wait()
 }
 
 // unsent tells whether nothing of the frame at this point reached the stream.
@@ -96,39 +121,29 @@ func (s *sender) unsent(at uint64) bool {
 	return at >= s.handed
 }
 
-// run writes to w until the sender is closed and empty, or w fails. It calls ready
-// before each write, and for every frame that was ever added done: with the bytes
-// and what was owed for them, once they are sent or never will be.
-func (s *sender) run(w io.Writer, ready func(n int) error, done func(n int, owed int64)) error {
-	defer s.drop(done)
-	for range s.wake {
-		runtime.Gosched() // whoever is about to add a frame does so first: fewer, larger writes
-		for {
-			c, ok, last := s.take()
-			if !ok {
-				if last {
-					return nil
-				}
-				break
-			}
-			err := s.write(w, c.buf, ready)
-			done(len(c.buf), c.owed)
-			c.free()
-			if err != nil {
-				return err
-			}
+// run writes until nothing is queued, or a write fails.
+func (s *sender) run(o *outlet) {
+	runtime.Gosched() // whoever is about to add a frame does so first: fewer, larger writes
+	for c, ok := s.take(); ok; c, ok = s.take() {
+		err := s.write(o, c.buf)
+		o.done(len(c.buf), c.owed)
+		c.free()
+		if err != nil {
+			s.drop(o)
+			o.failed(err)
+			return
 		}
 	}
-	return nil
 }
 
-// take removes the first chunk of the queue, if there is one; last is whether no
-// other will come.
-func (s *sender) take() (c chunk, ok, last bool) {
+// take removes the first chunk of the queue. Without one the goroutine that asks has to
+// end: the next frame starts another.
+func (s *sender) take() (c chunk, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.queue) == 0 {
-		return chunk{}, false, s.closed
+		s.writing = false
+		return chunk{}, false
 	}
 	c = s.queue[0]
 	s.queue[0] = chunk{}
@@ -136,26 +151,26 @@ func (s *sender) take() (c chunk, ok, last bool) {
 		s.queue = nil
 	}
 	s.handed += uint64(len(c.buf))
-	return c, true, false
+	return c, true
 }
 
 // drop closes the sender and throws away what is queued.
-func (s *sender) drop(done func(n int, owed int64)) {
-	s.close()
+func (s *sender) drop(o *outlet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.closed = true
 	for _, c := range s.queue {
-		done(len(c.buf), c.owed)
+		o.done(len(c.buf), c.owed)
 		c.free()
 	}
 	s.queue = nil
 }
 
-func (s *sender) write(w io.Writer, b []byte, ready func(n int) error) error {
-	if err := ready(len(b)); err != nil {
+func (s *sender) write(o *outlet, b []byte) error {
+	if err := o.ready(len(b)); err != nil {
 		return err
 	}
-	n, err := w.Write(b)
+	n, err := o.Write(b)
 	if err != nil {
 		s.mu.Lock()
 		s.handed -= uint64(len(b) - n)

@@ -98,7 +98,9 @@ func NewServer(cfg ServerConfig) *Server {
 // Run serves until ctx ends. When it returns, every stream has been reset and
 // nothing touches the store. A server runs once.
 func (s *Server) Run(ctx context.Context) error {
-	s.cfg.Host.SetStreamHandler(s.id, func(stream network.Stream) { s.serve(ctx, stream) })
+	s.cfg.Host.SetStreamHandler(s.id, func(stream network.Stream) {
+		go s.serve(ctx, stream) // not on a stack that has grown while the protocol was negotiated
+	})
 	<-ctx.Done()
 	s.cfg.Host.RemoveStreamHandler(s.id)
 	s.gate.close()

@@ -18,7 +18,7 @@ import (
 
 // A session is a stream that a peer opened. Its goroutine reads requests; each is
 // handled on a goroutine of its own, so that the puts of one stream share the
-// store's commits; one more writes what they answer.
+// store's commits; one more writes what they answer, while there is something.
 type session struct {
 	*Server
 	stream  network.Stream
@@ -34,7 +34,7 @@ type session struct {
 
 func newSession(s *Server, stream network.Stream, v *visitor, fail context.CancelCauseFunc) *session {
 	return &session{
-		Server: s, stream: stream, visitor: v, fail: fail, out: newSender(),
+		Server: s, stream: stream, visitor: v, fail: fail, out: &sender{},
 		frames: protocol.NewFrameReader(stream, protocol.MaxRequest, protocol.ServerIdle),
 		room:   semaphore.NewWeighted(protocol.MaxInFlight), written: make(chan struct{}, 1),
 	}
@@ -46,18 +46,15 @@ var errFollowFirst = errors.New("follow is not the first request of its stream")
 // run serves until the peer has closed its half and has all its answers, or ctx
 // ends.
 func (x *session) run(ctx context.Context) {
-	var writer sync.WaitGroup
-	writer.Go(func() {
-		if err := x.out.run(x.stream, x.beforeWrite, x.afterWrite); err != nil {
-			x.fail(fmt.Errorf("write: %w", err))
-		}
+	x.out.begin(outlet{
+		Writer: x.stream, ready: x.beforeWrite, done: x.afterWrite,
+		failed: func(err error) { x.fail(fmt.Errorf("write: %w", err)) },
 	})
 	if err := x.read(ctx); err != nil {
 		x.fail(err)
 	}
 	x.work.Wait()
-	x.out.close()
-	writer.Wait()
+	x.out.end()
 }
 
 // beforeWrite sets a deadline for a write of n bytes, unless one stands that is
