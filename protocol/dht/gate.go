@@ -1,10 +1,7 @@
 package dht
 
 import (
-	"encoding/binary"
 	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"sync"
 
@@ -49,7 +46,7 @@ func newGate(d *DHT) *gate {
 	return g
 }
 
-// before is a handler that lets in what may be asked.
+// before is a handler that lets in what may be asked, one question of a stream after the other.
 func (g *gate) before(handler network.StreamHandler) network.StreamHandler {
 	return func(s network.Stream) {
 		p := s.Conn().RemotePeer()
@@ -57,12 +54,10 @@ func (g *gate) before(handler network.StreamHandler) network.StreamHandler {
 			_ = s.ResetWithError(network.StreamResourceLimitExceeded)
 			return
 		}
-		defer g.leave(p)
-		handler(&questions{
-			Stream: s,
-			in:     protocol.NewFrameReader(s, protocol.MaxKadRequest, 0), // the library watches over the time
-			admit:  func(m []byte) error { return g.admit(p, m) },
-		})
+		go func() { // on a stack that has not grown: see questions
+			defer g.leave(p)
+			newQuestions(s, func(m []byte) error { return g.admit(p, m) }).serve(handler)
+		}()
 	}
 }
 
@@ -121,40 +116,4 @@ func isOffence(err error) bool {
 	return slices.ContainsFunc([]error{
 		records.ErrMalformed, records.ErrWrongNetwork, records.ErrSignature, records.ErrCertificate, records.ErrWork, records.ErrTooLarge,
 	}, func(offence error) bool { return errors.Is(err, offence) })
-}
-
-// questions is a stream of which the library reads whole messages that were admitted, as
-// they came.
-type questions struct {
-	network.Stream
-	in    *protocol.FrameReader
-	admit func(message []byte) error
-	rest  []byte // of the message that is being read
-}
-
-// Read gives what is left of a message, or of the next one.
-func (q *questions) Read(b []byte) (int, error) {
-	if len(q.rest) == 0 {
-		if err := q.next(); err != nil {
-			return 0, err
-		}
-	}
-	n := copy(b, q.rest)
-	q.rest = q.rest[n:]
-	return n, nil
-}
-
-func (q *questions) next() error {
-	m, err := q.in.Next()
-	switch {
-	case errors.Is(err, io.EOF):
-		return io.EOF // as it is: the library compares
-	case err != nil:
-		return fmt.Errorf("read question: %w", err)
-	}
-	if err := q.admit(m); err != nil {
-		return fmt.Errorf("refuse question: %w", err)
-	}
-	q.rest = append(binary.AppendUvarint(make([]byte, 0, len(m)+binary.MaxVarintLen16), uint64(len(m))), m...)
-	return nil
 }

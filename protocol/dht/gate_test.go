@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -202,6 +203,30 @@ func TestGate_openStreams(t *testing.T) {
 	})
 }
 
+// A stream carries one question after the other, and between them nothing of the library
+// waits; one that is quiet for longer than a minute is ended.
+func TestGate_quietStreams(t *testing.T) {
+	inBubble(t, records.Params{Neighbourhood: 4}, func(t *testing.T, n *testNet) {
+		taker := n.taker(&locker{})
+		s := n.stream(n.stranger(1000), taker)
+		for range 3 {
+			if !answered(s, pingMessage(t)) {
+				t.Fatal("not answered")
+			}
+			pass(50 * time.Second)
+			all := make([]byte, 1<<20)
+			all = all[:runtime.Stack(all, true)]
+			if bytes.Contains(all, []byte("handleNewMessage(")) || !bytes.Contains(all, []byte("dht.(*questions).serve(")) {
+				t.Error("the library waits for questions")
+			}
+		}
+		pass(time.Minute)
+		if answered(s, pingMessage(t)) {
+			t.Error("a stream that was quiet for long is still answered")
+		}
+	})
+}
+
 // What is larger than any question is not waited for, and what is as large as one may be
 // is taken.
 func TestGate_sizes(t *testing.T) {
@@ -268,7 +293,7 @@ func FuzzQuestions(f *testing.F) {
 	f.Add([]byte{0x80, 0x00, 1, 2}, uint8(2))
 	f.Fuzz(func(t *testing.T, in []byte, piece uint8) {
 		admitted := 0
-		r := dht.Questions(bytes.NewReader(in), func(m []byte) error {
+		out, err := dht.Questions(&slow{bytes.NewReader(in), int(piece) + 1}, func(m []byte) error {
 			if len(m) == 0 || len(m) > protocol.MaxKadRequest {
 				t.Fatalf("a message of %d bytes", len(m))
 			}
@@ -278,13 +303,19 @@ func FuzzQuestions(f *testing.F) {
 			admitted += len(binary.AppendUvarint(nil, uint64(len(m)))) + len(m)
 			return nil
 		})
-		var out bytes.Buffer
-		_, err := io.CopyBuffer(struct{ io.Writer }{&out}, r, make([]byte, int(piece)+1))
-		if !bytes.Equal(out.Bytes(), in[:admitted]) {
-			t.Fatalf("read %x of %x", out.Bytes(), in)
+		if !bytes.Equal(out, in[:admitted]) {
+			t.Fatalf("read %x of %x", out, in)
 		}
 		if err == nil && admitted != len(in) {
 			t.Fatalf("the end after %d of %d bytes", admitted, len(in))
 		}
 	})
 }
+
+// slow gives a few bytes at a time.
+type slow struct {
+	io.Reader
+	piece int
+}
+
+func (s *slow) Read(b []byte) (int, error) { return s.Reader.Read(b[:min(len(b), s.piece)]) }
