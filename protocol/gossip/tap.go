@@ -47,16 +47,19 @@ func (t *tap) NewStream(ctx context.Context, p peer.ID, ids ...core.ID) (network
 	return &sendStream{Stream: s, tap: t, peer: p}, nil
 }
 
-// SetStreamHandler serves the streams that others open, as long as the tap is open.
+// SetStreamHandler serves the streams that others open, as long as the tap is open. Each is read on a goroutine of its
+// own: the one that negotiated its protocol has a stack that has grown, and a stream is read as long as its peer is there.
 func (t *tap) SetStreamHandler(id core.ID, handle network.StreamHandler) {
 	t.Host.SetStreamHandler(id, func(s network.Stream) {
 		if !t.enter(s, 1) {
 			_ = s.Reset()
 			return
 		}
-		defer t.handlers.Done()
-		defer t.leave(s)
-		handle(s)
+		go func() {
+			defer t.handlers.Done()
+			defer t.leave(s)
+			handle(s)
+		}()
 	})
 }
 
