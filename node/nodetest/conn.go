@@ -198,7 +198,9 @@ func (c *conn) AcceptStream() (network.MuxedStream, error) {
 	}
 	s := c.arrived[0]
 	c.arrived[0] = nil
-	c.arrived = c.arrived[1:]
+	if c.arrived = c.arrived[1:]; len(c.arrived) == 0 {
+		c.arrived = nil // with the room of a burst
+	}
 	c.out.send(segment{kind: taken})
 	return s, nil
 }

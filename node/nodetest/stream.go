@@ -71,6 +71,9 @@ func (s *stream) pull(b []byte) (n int) {
 			s.received = s.received[1:]
 		}
 	}
+	if len(s.received) == 0 {
+		s.received = nil // with the room of a burst
+	}
 	s.consumed += n
 	if s.consumed > 0 && s.consumed >= s.conn.pair.links.cfg.Window/2 {
 		s.conn.out.send(segment{kind: credit, to: s.twin, n: uint32(s.consumed)})
