@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
@@ -12,6 +11,7 @@ import (
 	"github.com/starling-social/starling/node/nodetest"
 	"github.com/starling-social/starling/records"
 	"github.com/starling-social/starling/scripts/internal/campaign"
+	"github.com/starling-social/starling/scripts/internal/colony"
 	"github.com/starling-social/starling/scripts/internal/siege"
 )
 
@@ -94,7 +94,7 @@ func round(ctx context.Context, c *campaign.Campaign, size siege.Size, percent i
 		if keys, err = siege.Keys(ctx, o.Colony, size.Keys); err != nil {
 			return err
 		}
-		ours, err = measure(ctx, o, network, keys, liars, func() error { return o.Open(ctx, keys) })
+		ours, err = measure(ctx, c, size, o, network, keys, liars, func() error { return o.Open(ctx, keys) })
 		return err
 	})
 	if err != nil {
@@ -105,17 +105,17 @@ func round(ctx context.Context, c *campaign.Campaign, size siege.Size, percent i
 		if err != nil {
 			return err
 		}
-		theirs, err = measure(ctx, t, network, keys, liars, func() error { t.Refresh(); return nil })
+		theirs, err = measure(ctx, c, size, t, network, keys, liars, func() error { t.Refresh(); return nil })
 		return err
 	})
 	return ours, theirs, err
 }
 
 // measure lets the liars in and tries every key.
-func measure(ctx context.Context, f siege.Field, network records.Network, keys []siege.Key, liars int, begin func() error) (sum siege.Count, err error) {
+func measure(ctx context.Context, c *campaign.Campaign, size siege.Size, f siege.Field, network records.Network, keys []siege.Key, liars int, begin func() error) (sum siege.Count, err error) {
 	ids := make([]crypto.PrivKey, liars)
 	for i := range ids {
-		if ids[i], _, err = crypto.GenerateEd25519Key(nil); err != nil {
+		if ids[i], err = colony.NodeKey(c, size.Nodes+i); err != nil {
 			return sum, fmt.Errorf("make a liar's key: %w", err)
 		}
 	}
@@ -126,7 +126,7 @@ func measure(ctx context.Context, f siege.Field, network records.Network, keys [
 		}
 	}()
 	infos := f.Infos()
-	rand.Shuffle(len(infos), func(i, j int) { infos[i], infos[j] = infos[j], infos[i] })
+	c.Rand.Shuffle(len(infos), func(i, j int) { infos[i], infos[j] = infos[j], infos[i] })
 	if err := troupe.Enter(ctx, siege.FirstPuppet, ids, infos[:min(known, len(infos))]); err != nil {
 		return sum, err
 	}
