@@ -44,15 +44,17 @@ func (n *Node) taught(puts []records.Put, tallies []tally) (fallen []*descent) {
 
 // descent is the way of a record down the tree of one of its roots.
 type descent struct {
-	record *records.Record
-	root   records.Place
-	later  bool          // not the first version of its thing
-	at     records.Place // where it is put next, or came to rest
-	put    int           // index of this round's put
-	last   tally
-	shown  int // other members that showed the record afterwards
-	again  int // rounds repeated because members were lost
-	done   bool
+	record  *records.Record
+	root    records.Place
+	later   bool          // not the first version of its thing
+	at      records.Place // where it is put next, or came to rest
+	put     int           // index of this round's put
+	last    tally
+	shown   int  // other members that showed the record afterwards
+	led     bool // enough others showed instead that more stands below, where it would
+	doubted bool // its members were found anew because too few showed it
+	again   int  // rounds repeated because members were lost
+	done    bool
 }
 
 // maxAgain bounds looking for the members of one place anew.

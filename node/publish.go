@@ -151,18 +151,10 @@ func (n *Node) place(ctx context.Context, r *records.Record, later bool) (Receip
 	if receipt := receiptOf(r, open); !receipt.Majority() {
 		return receipt, noQuorum(open)
 	}
-	unread := n.unread(ctx, open)
-	if len(unread) > 0 {
-		for _, d := range unread {
-			n.dht.Doubt(d.at.Coordinate()) // once more, to members found anew
-			d.done, d.again = false, 0
-		}
-		if err := n.lower(ctx, unread); err != nil {
-			return receiptOf(r, open), err
-		}
-		unread = n.unread(ctx, unread)
-	}
+	unread, err := n.confirm(ctx, open)
 	switch receipt := receiptOf(r, open); {
+	case err != nil:
+		return receipt, err
 	case !receipt.Majority():
 		return receipt, noQuorum(open)
 	case len(unread) > 0:

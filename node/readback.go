@@ -22,6 +22,35 @@ const (
 	readBackFirst = 6 // members asked for it at first, by chance; all the others after that
 )
 
+// confirm sees to it that others show what came to rest, and returns the descents whose
+// record too few show in the end. Where they show instead that more stands below, it goes
+// on there: who acknowledges what he drops can be the majority of a place, and its honest
+// members say that it is full. Else it is put once more, to members found anew.
+func (n *Node) confirm(ctx context.Context, open []*descent) (unread []*descent, err error) {
+	for len(open) > 0 {
+		var more []*descent
+		for _, d := range n.unread(ctx, open) {
+			switch {
+			case d.led:
+				d.at = d.at.ChildFor(d.record)
+			case !d.doubted:
+				d.doubted = true
+				n.dht.Doubt(d.at.Coordinate())
+			default:
+				unread = append(unread, d)
+				continue
+			}
+			d.done, d.again = false, 0
+			more = append(more, d)
+		}
+		if err := n.lower(ctx, more); err != nil {
+			return unread, err
+		}
+		open = more
+	}
+	return unread, nil
+}
+
 // unread asks for what came to rest, and returns the descents whose record too few
 // other members show.
 func (n *Node) unread(ctx context.Context, all []*descent) (out []*descent) {
@@ -39,7 +68,7 @@ func (n *Node) unread(ctx context.Context, all []*descent) (out []*descent) {
 		n.askBack(ctx, proofs, width)
 	}
 	for _, p := range proofs {
-		p.descent.shown = p.shown
+		p.descent.shown, p.descent.led = p.shown, p.led >= readBackNeed
 		if !p.enough() {
 			out = append(out, p.descent)
 		}
@@ -53,6 +82,7 @@ type proof struct {
 	others  []peer.ID // members that were not asked yet
 	asked   int
 	shown   int
+	led     int  // of the others: showed that more stands below, where the record would
 	unable  int  // did not answer, or not yet
 	small   bool // fewer than a neighbourhood has: whoever is there must do
 }
@@ -72,6 +102,8 @@ func (p *proof) take(a exchange.Answer, err error) {
 		p.unable++
 	case shows(a.Bucket, p.descent.record):
 		p.shown++
+	case leads(a.Bucket, p.descent.at.ChildFor(p.descent.record)):
+		p.led++
 	}
 }
 
@@ -79,6 +111,13 @@ func (p *proof) take(a exchange.Answer, err error) {
 func shows(b records.Bucket, r *records.Record) bool {
 	return slices.ContainsFunc(slices.Concat(b.Records, b.Witnesses), func(x *records.Record) bool {
 		return x.ItemKey() == r.ItemKey() && (x.ID() == r.ID() || x.Wins(r))
+	})
+}
+
+// leads tells whether a bucket bears witness to a child; to none if that is itself.
+func leads(b records.Bucket, child records.Place) bool {
+	return child != b.Place && slices.ContainsFunc(b.Witnesses, func(w *records.Record) bool {
+		return records.Fits(w, b.Place) == nil && b.Place.ChildFor(w) == child
 	})
 }
 
