@@ -40,7 +40,6 @@ func (n *Node) put(ctx context.Context, p peer.ID, puts []records.Put) ([]exchan
 func (n *Node) fetch(ctx context.Context, p peer.ID, queries []records.Query) ([]exchange.Answer, error) {
 	if p != n.host.ID() {
 		began := time.Now()
-		n.uses.by(p)
 		ctx, span := n.span(ctx, "fetch")
 		answers, err := n.client.Fetch(ctx, p, queries)
 		endFetch(span, answers, len(queries), err)

@@ -120,7 +120,7 @@ func (n *Node) assemble() (err error) {
 	}
 	n.hot = newHot(c.Network, n.host.ID())
 	n.client = exchange.NewClient(exchange.ClientConfig{
-		Host: n.host, Door: n.door, Now: c.Now, Log: c.Log.With("part", "exchange"),
+		Host: n.host, Door: n.door, Asked: n.uses.by, Now: c.Now, Log: c.Log.With("part", "exchange"),
 	})
 	offences := protocol.NewOffences() // by the exchange and by kad-dht together
 	if n.dht, err = n.newDHT(offences); err != nil {

@@ -28,8 +28,9 @@ type ClientConfig struct {
 	Host Dialer
 	Door *records.Door // of the network to talk in
 
-	Now func() time.Time // the present by which records are let in; time.Now if nil
-	Log *slog.Logger     // discarded if nil
+	Asked func(peer.ID)    // told of who was asked for something, and now and then of who is followed; nil: nobody is. It must not block
+	Now   func() time.Time // the present by which records are let in; time.Now if nil
+	Log   *slog.Logger     // discarded if nil
 }
 
 // Client asks peers for records and gives them records. It may be used by many
@@ -38,6 +39,7 @@ type Client struct {
 	host     Dialer
 	door     *records.Door
 	id       libp2p.ID
+	asked    func(peer.ID)
 	now      func() time.Time
 	log      *slog.Logger
 	prefixes *lru.Cache[peer.ID, heard]
@@ -67,8 +69,11 @@ func NewClient(cfg ClientConfig) *Client {
 		panic(err) // only for a size below 1
 	}
 	c := &Client{
-		host: cfg.Host, door: cfg.Door, id: protocol.ExchangeID(cfg.Door.Network()), now: cfg.Now, log: cfg.Log,
+		host: cfg.Host, door: cfg.Door, id: protocol.ExchangeID(cfg.Door.Network()), asked: cfg.Asked, now: cfg.Now, log: cfg.Log,
 		prefixes: prefixes, conns: map[peer.ID]*conn{},
+	}
+	if c.asked == nil {
+		c.asked = func(peer.ID) {}
 	}
 	if c.now == nil {
 		c.now = time.Now
@@ -140,6 +145,9 @@ func (c *Client) note(p peer.ID, bits int) {
 // together at most so many bytes. A pooled stream that turns out to be dead before
 // the request was sent is replaced once.
 func (c *Client) do(ctx context.Context, p peer.ID, req *pb.Request, most int) ([]*pb.Reply, error) {
+	if asks(req) {
+		c.asked(p)
+	}
 	k, pooled, err := c.conn(p)
 	if err != nil {
 		return nil, err

@@ -157,6 +157,7 @@ func (f *following) hear(b []byte, marked []bool) error {
 		return err
 	}
 	f.note(f.peer, int(reply.GetPrefix()))
+	f.asked(f.peer)
 	if r := reply.GetRefusal(); r != nil {
 		return refusalOf(r)
 	}

@@ -99,6 +99,7 @@ func (x *session) tell(ctx context.Context, id uint64, f *follower, from []Mark)
 			return nil
 		case <-f.wake:
 		case <-alive.C:
+			x.cfg.Asked(x.peer())
 			if r := x.moved(from); r != nil {
 				return x.dismiss(ctx, id, r)
 			}

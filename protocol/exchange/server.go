@@ -45,7 +45,7 @@ type ServerConfig struct {
 	Holdings  Holdings // what nodes are reconciled with; nil for none
 	SpareRate int      // bytes a second, of all peers together, for those that have had all that there is; protocol.ReconcileSpare if 0
 
-	Asked    func(peer.ID)      // told of who put, fetched or followed something, each time; nil: nobody is. It must not block
+	Asked    func(peer.ID)      // told of who put or fetched something, and now and then of who follows; nil: nobody is. It must not block
 	Offended func(peer.ID)      // told of who sent what no honest node sends; nil: nobody is
 	Offences *protocol.Offences // where that is counted; nil: here alone
 
