@@ -225,33 +225,51 @@ const (
 const readAtOnce = 6
 
 // survey has every page read by a node that has just joined, and so many of them
-// by two readers of the baseline as well.
+// by two readers of the baseline as well. As many join as read at once: the others would
+// wait for minutes, and be no newcomers any more.
 func (sc *scene) survey(ctx context.Context, name string, pages []page, guests int) (study, error) {
 	st := study{name: name, timeline: pages[0].timelines[0]}
-	nodes, err := sc.newcomers(ctx, len(pages))
-	if err != nil {
-		return st, err
-	}
-	defer sc.dismiss(nodes)
-	mine := make([][2]sighting, len(pages))
-	trusting, careful := make([][2]sighting, min(guests, len(pages))), make([][2]sighting, min(guests, len(pages)))
-	err = atOnce(len(pages), func(i int) (err error) {
-		if mine[i], err = twice(func() (sighting, error) { return ours(ctx, nodes[i], pages[i]) }); err != nil || i >= guests {
-			return err
+	for begin := 0; begin < len(pages); begin += readAtOnce {
+		some := pages[begin:min(begin+readAtOnce, len(pages))]
+		if err := sc.sitting(ctx, &st, some, guests-begin); err != nil {
+			return st, fmt.Errorf("%s: %w", name, err)
 		}
-		if trusting[i], err = sc.invite(ctx, 1, pages[i]); err != nil {
-			return err
-		}
-		careful[i], err = sc.invite(ctx, asked, pages[i])
-		return err
-	})
-	st.cold, st.warm = split(mine)
-	st.trustingCold, st.trusting = split(trusting)
-	st.carefulCold, st.careful = split(careful)
-	if err != nil {
-		return st, fmt.Errorf("%s: %w", name, err)
 	}
 	return st, nil
+}
+
+// sitting is one after which all who read leave.
+func (sc *scene) sitting(ctx context.Context, st *study, pages []page, guests int) error {
+	nodes, err := sc.newcomers(ctx, len(pages))
+	if err != nil {
+		return err
+	}
+	defer sc.dismiss(nodes)
+	invited := min(max(guests, 0), len(pages))
+	mine, trusting, careful := make([][2]sighting, len(pages)), make([][2]sighting, invited), make([][2]sighting, invited)
+	var g errgroup.Group
+	for i, p := range pages {
+		g.Go(func() (err error) {
+			if mine[i], err = twice(func() (sighting, error) { return ours(ctx, nodes[i], p) }); err != nil || i >= invited {
+				return err
+			}
+			if trusting[i], err = sc.invite(ctx, 1, p); err != nil {
+				return err
+			}
+			careful[i], err = sc.invite(ctx, asked, p)
+			return err
+		})
+	}
+	err = g.Wait()
+	for _, k := range []struct {
+		all        [][2]sighting
+		cold, warm *sightings
+	}{{mine, &st.cold, &st.warm}, {trusting, &st.trustingCold, &st.trusting}, {careful, &st.carefulCold, &st.careful}} {
+		for _, s := range k.all {
+			*k.cold, *k.warm = append(*k.cold, s[0]), append(*k.warm, s[1])
+		}
+	}
+	return err
 }
 
 // invite has a reader of the baseline come, read a page twice and leave: one who
@@ -272,14 +290,6 @@ func twice(read func() (sighting, error)) (s [2]sighting, err error) {
 		}
 	}
 	return s, nil
-}
-
-// split takes first readings and second ones apart.
-func split(all [][2]sighting) (cold, warm sightings) {
-	for _, s := range all {
-		cold, warm = append(cold, s[0]), append(warm, s[1])
-	}
-	return cold, warm
 }
 
 // atOnce calls f with 0 to n-1, a few at a time.
