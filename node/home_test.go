@@ -290,3 +290,29 @@ func TestHome_manyPeople(t *testing.T) {
 		}
 	})
 }
+
+// A slot of time that has begun since costs nothing either: what is not witnessed in a
+// copy that is whole is empty.
+func TestHome_nextMinuteIsFree(t *testing.T) {
+	network := keepNetwork(t)
+	simulate(t, nodetest.Config{Nodes: 8, Network: network, Links: nodetest.LinksConfig{Seed: 50}}, func(ctx context.Context, net *nodetest.Network) {
+		x, busy := net.Nodes[3], author(1)
+		now := time.Now()
+		for i := range 60 {
+			created := records.MillisOf(now.Add(-time.Duration(60-i) * 5 * time.Second))
+			if _, err := net.Nodes[5].PublishRecord(ctx, sealed(ctx, t, network, 1, created, i, records.PostHead{}), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		follows(ctx, t, x, node.UserSource(busy.User()))
+		net.Pass(30 * time.Second)
+		home(ctx, t, x, 50)
+		for range 3 {
+			net.Pass(time.Minute)
+			var trace node.Trace
+			if got := home(node.WithTrace(ctx, &trace), t, x, 50); len(got) != 60 || trace.Cost().Requests > 0 {
+				t.Errorf("home has %d posts at the cost of %+v", len(got), trace.Cost())
+			}
+		}
+	})
+}

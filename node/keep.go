@@ -42,6 +42,21 @@ func (n *Node) keep(ctx context.Context, whole []records.Bucket, asked time.Time
 	return nil
 }
 
+// settled tells whether our copy of a place says all that its members would: it is
+// fresh, or the one above it is and bears no witness to it, so that nothing can have been
+// put there. Readers guess slots of time that have begun since they last asked.
+func (n *Node) settled(ctx context.Context, p records.Place, now time.Time) bool {
+	if n.copies.fresh(ctx, p, now) {
+		return true
+	}
+	parent, below := p.Parent()
+	if !below || !n.copies.keeps(p) || !n.settled(ctx, parent, now) {
+		return false
+	}
+	var above records.Bucket
+	return n.recall(records.Query{Place: parent, Before: records.Newest, Limit: n.config.Network.Capacity(parent)}, &above) == nil && !leads(above, p)
+}
+
 // populated tells whether so many members can be all of a place's: a neighbourhood has
 // at least K, or the whole network. Who has just come back from being cut off knows
 // fewer for a while, and compares nothing meanwhile.

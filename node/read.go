@@ -48,7 +48,7 @@ func (n *Node) read(ctx context.Context, queries []records.Query) ([]records.Buc
 	buckets, errs := make([]records.Bucket, len(queries)), make([]error, len(queries))
 	var far []int // queries that members are asked about
 	for i, q := range queries {
-		if !n.copies.fresh(ctx, q.Place, began) || n.recall(q, &buckets[i]) != nil {
+		if !n.settled(ctx, q.Place, began) || n.recall(q, &buckets[i]) != nil {
 			far = append(far, i)
 		}
 	}
