@@ -53,7 +53,7 @@ type descent struct {
 	shown   int  // other members that showed the record afterwards
 	led     bool // enough others showed instead that more stands below, where it would
 	doubted bool // its members were found anew because too few showed it
-	again   int  // rounds repeated because members were lost
+	again   int  // rounds repeated because members were lost, or were none
 	done    bool
 }
 
@@ -86,7 +86,7 @@ func (d *descent) learn(t tally) {
 	child := d.at.ChildFor(d.record)
 	need := majority(t.members)
 	switch {
-	case t.stored+t.below < need && t.lost > 0 && d.again < maxAgain:
+	case (t.thin || t.stored+t.below < need && t.lost > 0) && d.again < maxAgain:
 		d.again++ // the members are others now: find them
 	case t.stored >= need, child == d.at, t.stored+t.below < need:
 		d.done = true

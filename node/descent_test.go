@@ -29,3 +29,25 @@ func TestStep_majority(t *testing.T) {
 		}
 	}
 }
+
+// Where some of those who were asked turn out to be no members, and fewer are left than a
+// neighbourhood has, all of these are not enough: others are looked for, and no further
+// than it takes to know that there are none.
+func TestStep_thin(t *testing.T) {
+	s := newScribe(t, shallow(t, 4, 3), 1)
+	r := s.post(archiveNow, "x", "sky")
+	p := records.TagPlace("sky").At(records.LevelMonth, r)
+	ended := 0
+	for again := range 10 {
+		at, done := node.StepThin(p, r, 2, again)
+		if at != p || again == 0 && done {
+			t.Errorf("after %d more rounds: goes to %s, done %t", again, at, done)
+		}
+		if done {
+			ended++
+		}
+	}
+	if ended == 0 {
+		t.Error("it is never done")
+	}
+}

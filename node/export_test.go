@@ -52,6 +52,13 @@ func Step(p records.Place, r *records.Record, members, stored, below, lost, agai
 	return d.at, d.done
 }
 
+// StepThin is the same where all of too few members stored it and others were none.
+func StepThin(p records.Place, r *records.Record, members, again int) (at records.Place, done bool) {
+	d := &descent{record: r, root: p.Root(), at: p, again: again}
+	d.learn(tally{members: members, stored: members, lost: 1, thin: true})
+	return d.at, d.done
+}
+
 // Member tells whether a node holds a place, or would if its region were a bit larger.
 func (n *Node) Member(p records.Place) bool { return n.server.Member(p.Coordinate()) }
 

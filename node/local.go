@@ -61,30 +61,41 @@ func (n *Node) fetch(ctx context.Context, p peer.ID, queries []records.Query) ([
 	return out, nil
 }
 
-// members are the nodes responsible for a place, nearest first. Neighbours need
-// not agree on how large their neighbourhood is, so those of the place's region
-// who are known to hold less of it, and not this place, are left out, ourselves too. What it takes
-// to find them is found out for all who ask next, and no cost of this call's trace.
+// members are the nodes responsible for a place, nearest first. What it takes to find
+// them is found out for all who ask next, and no cost of this call's trace.
 func (n *Node) members(ctx context.Context, p records.Place) ([]peer.ID, error) {
-	c := p.Coordinate()
-	hood, err := n.dht.Members(exchange.WithMeter(ctx, new(exchange.Meter)), c)
-	if err != nil {
-		return nil, err
+	ctx, c := exchange.WithMeter(ctx, new(exchange.Meter)), p.Coordinate()
+	near, holders, err := n.holders(ctx, c)
+	if err == nil && len(holders) < n.config.Network.Params.Neighbourhood && n.dht.Few(c) {
+		near, holders, err = n.holders(ctx, c) // what was found is from before the network grew
 	}
-	holders := slices.DeleteFunc(slices.Clone(hood.Peers), func(m peer.ID) bool {
+	switch {
+	case err != nil:
+		return nil, err
+	case len(holders) > 0:
+		return holders, nil
+	case len(near) == 0:
+		return nil, fmt.Errorf("neighbourhood of %s is empty", p)
+	default:
+		return near, nil
+	}
+}
+
+// holders are the nodes of a place's neighbourhood, and those of them who hold it.
+// Neighbours need not agree on how large their neighbourhood is, so those who are known
+// to hold less of it, and not this place, are left out, ourselves too.
+func (n *Node) holders(ctx context.Context, c records.Coordinate) (near, holders []peer.ID, err error) {
+	hood, err := n.dht.Members(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	return hood.Peers, slices.DeleteFunc(slices.Clone(hood.Peers), func(m peer.ID) bool {
 		if m == n.host.ID() {
 			return !n.dht.Holds(c)
 		}
 		held, known := n.client.KnownPrefix(m)
 		return known && standsAt(m).SharedBits(c) < held
-	})
-	if len(holders) > 0 {
-		return holders, nil
-	}
-	if len(hood.Peers) == 0 {
-		return nil, fmt.Errorf("neighbourhood of %s is empty", p)
-	}
-	return hood.Peers, nil
+	}), nil
 }
 
 // follow hears what arrives at a root from a member, perhaps ourselves.

@@ -21,6 +21,7 @@ type tally struct {
 	bound     records.Position
 	displaced map[records.ID]*claim
 	lost      int               // did not answer, or said that the place is not theirs to hold
+	thin      bool              // some turned out not to be members, and fewer are left than a neighbourhood has
 	full      int               // have no room; they answer and are members
 	refused   error             // the last refusal
 	held      []*records.Record // what members say they hold already: this version or a newer one
@@ -160,6 +161,7 @@ func (n *Node) count(tallies []tally, a putAnswer) {
 			tallies[i].lost++
 			tallies[i].members-- // it never was one
 			tallies[i].answered--
+			tallies[i].thin = tallies[i].members < n.config.Network.Params.Neighbourhood
 			n.dht.Moved(a.peer)
 		}
 	}

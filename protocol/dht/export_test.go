@@ -48,6 +48,7 @@ const (
 	MaxAddrs      = maxAddrs
 	MaxSurveys    = maxSurveys
 	SurveyAge     = surveyAge
+	DoubtAge      = doubtAge
 	AskTimeout    = askTimeout
 	RefreshAge    = refreshAge
 	SlowPace      = slowPace
@@ -190,6 +191,7 @@ func (s Surveys) Get(ctx context.Context, c Coordinate, bits int, take func(ctx 
 
 func (s Surveys) Add(p peer.ID, limit int) { s.s.add(contactOf(p), limit) }
 func (s Surveys) Drop(p peer.ID)           { s.s.drop(contactOf(p)) }
+func (s Surveys) Renew(c Coordinate) bool  { return s.s.renew(c) }
 func (s Surveys) Kept() int                { return s.s.kept.Len() }
 
 type Survey struct{ v *survey }

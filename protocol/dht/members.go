@@ -252,6 +252,14 @@ func (d *DHT) Forget(p peer.ID) {
 // for, over disjoint paths.
 func (d *DHT) Doubt(c records.Coordinate) { d.surveys.doubt(c) }
 
+// Few notes that of those whom [DHT.Members] found for a place fewer hold it than a
+// neighbourhood has. Where the network is large enough for one, there are others now:
+// they are found anew when they are next asked for, unless that was done moments ago.
+// It tells whether they will be.
+func (d *DHT) Few(c records.Coordinate) bool {
+	return d.Size() >= float64(d.k) && d.surveys.renew(c)
+}
+
 // Moved notes that p turned out to hold another region than was believed. It is
 // asked for its prefix again when that next matters.
 func (d *DHT) Moved(p peer.ID) { d.surveys.moved(contactOf(p)) }

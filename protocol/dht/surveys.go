@@ -41,6 +41,7 @@ type survey struct {
 	complete bool     // there were no others
 	doubted  bool     // and by now we are not sure of them
 	lost     int      // members that failed since
+	taken    time.Time
 	expires  time.Time
 	told     *told // shared by all versions of the survey
 }
@@ -242,7 +243,7 @@ func (s *surveys) putLocked(v *survey) {
 // offline.
 func (s *surveys) fresh(r region, found result, ourselves []contact) *survey {
 	now := s.now()
-	v := &survey{region: r, complete: found.complete, told: &told{bits: map[peer.ID]toldBits{}}}
+	v := &survey{region: r, taken: now, complete: found.complete, told: &told{bits: map[peer.ID]toldBits{}}}
 	v.expires = now.Add(believed(r, found))
 	for _, c := range found.contacts {
 		v.members = append(v.members, member{contact: c, since: now})
@@ -268,8 +269,8 @@ func believed(r region, found result) time.Duration {
 	}
 }
 
-// add notes that a node was met: it joins the surveys of all regions it lies in.
-// A complete survey stays so; none grows beyond limit for it.
+// add notes that a node was met: it joins the surveys of all regions it lies in. None
+// grows beyond limit for it.
 // What a search under way brings it joins too: else whoever comes while others are asked
 // would be left out for as long as that is believed.
 func (s *surveys) add(c contact, limit int) {
@@ -283,11 +284,15 @@ func (s *surveys) add(c contact, limit int) {
 	}
 }
 
-// join adds a node that v does not have, unless it has as many as it may.
+// join adds a node that v does not have. If v has as many as it may, there are others
+// now than those: it is no longer complete, and taken anew when it is next asked for.
 func (v *survey) join(c contact, limit int, now time.Time) {
-	known := slices.ContainsFunc(v.members, func(m member) bool { return m.id == c.id })
-	if !known && len(v.members) < limit {
+	switch known := slices.ContainsFunc(v.members, func(m member) bool { return m.id == c.id }); {
+	case known:
+	case len(v.members) < limit:
 		v.members = append(v.members[:len(v.members):len(v.members)], member{contact: c, since: now})
+	case v.complete:
+		v.complete, v.expires = false, time.Time{}
 	}
 }
 
@@ -337,6 +342,18 @@ func (s *surveys) trusted(r region) (ids []peer.ID) {
 // doubt has the members of all regions that c lies in found anew.
 func (s *surveys) doubt(c records.Coordinate) {
 	s.change(contact{at: c}, func(v *survey) { v.doubted, v.expires = true, time.Time{} })
+}
+
+// renew has the members of all regions that c lies in found anew, but for those that were
+// found moments ago, and tells whether there are any.
+func (s *surveys) renew(c records.Coordinate) (some bool) {
+	now := s.now()
+	s.change(contact{at: c}, func(v *survey) {
+		if now.Before(v.expires) && now.Sub(v.taken) >= doubtAge {
+			v.expires, some = time.Time{}, true
+		}
+	})
+	return some
 }
 
 // change replaces every kept survey of a region that c lies in by one that alter

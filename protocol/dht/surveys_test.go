@@ -82,14 +82,13 @@ func TestSurveys_metMeanwhile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := dht.NewSurveys(time.Now)
-		ids := inRegion(dht.RegionOf(somewhere, 3), 9)
+		ids := inRegion(dht.RegionOf(somewhere, 3), 8)
 		search := &taker{members: ids[:6], complete: true, takes: time.Second}
 		time.AfterFunc(time.Second/2, func() {
 			s.Add(ids[0], 7) // is found anyway
-			s.Add(ids[8], 7)
-			s.Drop(ids[8])
+			s.Add(ids[7], 7)
+			s.Drop(ids[7])
 			s.Add(ids[6], 7)
-			s.Add(ids[7], 7) // one too many
 			s.Add(inRegion(dht.Sibling(somewhere, 2), 1)[0], 7)
 		})
 		for range 2 { // as it comes, and as it is kept
@@ -243,7 +242,6 @@ func TestSurveys_addAndDrop(t *testing.T) {
 	get()
 	s.Add(ids[8], 9)
 	s.Add(ids[8], 9) // twice is once
-	s.Add(ids[9], 9) // one too many
 	s.Add(inRegion(dht.Sibling(somewhere, 2), 1)[0], 9)
 	if got := get(); !slices.Equal(got, ids[:9]) {
 		t.Errorf("after adding: %d members, want 9", len(got))
@@ -258,6 +256,81 @@ func TestSurveys_addAndDrop(t *testing.T) {
 	}
 	if get(); search.searches != 2 {
 		t.Errorf("after four of nine failed: %d searches, want 2", search.searches)
+	}
+}
+
+// A survey that was complete is not any more when somebody is met for whom it has no
+// room: it is taken anew, and once only while it stays as it is then.
+func TestSurveys_outgrown(t *testing.T) {
+	t.Parallel()
+	for name, meanwhile := range map[string]bool{"kept": false, "under way": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := dht.NewSurveys(time.Now)
+				ids := inRegion(dht.RegionOf(somewhere, 3), 9)
+				search := &taker{members: ids[:6], complete: true, takes: time.Second}
+				get := func() { // what is below is asked for: only what is complete serves for it
+					if _, err := s.Get(t.Context(), somewhere, 3, search.take); err != nil {
+						t.Error(err)
+					}
+				}
+				if meanwhile {
+					time.AfterFunc(time.Second/2, func() { s.Add(ids[6], 7); s.Add(ids[7], 7) })
+					get()
+				} else {
+					get()
+					s.Add(ids[6], 7)
+					get()
+					if search.searches != 1 {
+						t.Errorf("%d searches while there was room, want 1", search.searches)
+					}
+					s.Add(ids[7], 7)
+				}
+				if v, err := s.Get(t.Context(), somewhere, 4, search.take); err != nil || v.Region().Bits() != 4 {
+					t.Errorf("a part of the region is answered for by one that others are missing from: %v", err)
+				}
+				before := search.searches
+				search.members, search.complete = ids[:7], false // no more than that are looked for
+				for range 3 {
+					get()
+					s.Add(ids[8], 7)
+				}
+				if search.searches != before+1 {
+					t.Errorf("%d searches, want 1", search.searches-before)
+				}
+			})
+		})
+	}
+}
+
+// Where too few were found, whoever asks looks again, but not at what was found moments
+// ago: a place may have no more.
+func TestSurveys_renew(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(0, 0)
+	s := dht.NewSurveys(func() time.Time { return now })
+	search := &taker{members: inRegion(dht.RegionOf(somewhere, 3), 3), complete: true}
+	get := func() {
+		if _, err := s.Get(t.Context(), somewhere, 3, search.take); err != nil {
+			t.Fatal(err)
+		}
+	}
+	get()
+	for i, step := range []struct {
+		after   time.Duration
+		renewed bool
+	}{{0, false}, {dht.DoubtAge - 1, false}, {1, true}, {0, false}, {dht.DoubtAge, true}} {
+		now = now.Add(step.after)
+		before := search.searches
+		if got := s.Renew(somewhere); got != step.renewed {
+			t.Errorf("step %d: renewed %t", i, got)
+		}
+		if get(); search.searches > before != step.renewed {
+			t.Errorf("step %d: %d searches", i, search.searches-before)
+		}
+	}
+	if now = now.Add(dht.DoubtAge); s.Renew(dht.Sibling(somewhere, 2).Prefix()) {
+		t.Error("renewed for a place elsewhere")
 	}
 }
 
