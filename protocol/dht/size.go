@@ -13,6 +13,10 @@ const (
 	// youngSamples is how many a node that has just begun, or whose network has just
 	// outgrown what can be counted, takes before it moves slowly.
 	youngSamples = sampleWindow / 2
+	// countedSamples is how many lookups an exact count weighs once there are too many to
+	// count: the first lookups that end among ids that stand close together, as those
+	// made for a place do, would say that the network is many times as large.
+	countedSamples = 5
 	// sizeHourly bounds by which factor the published size moves within an hour: whoever
 	// comes to lie in most lookups still moves it this slowly. It costs a network that
 	// grows faster nothing but larger neighbourhoods for a while; that members are gone
@@ -27,6 +31,7 @@ const (
 // value knows nothing.
 type sizeEstimate struct {
 	samples []float64 // what the latest lookups say each, oldest first
+	counted int       // how many of them, the oldest, stand for what was counted before
 	size    float64   // what is published
 	moved   time.Time // when it was
 }
@@ -40,14 +45,15 @@ func (e *sizeEstimate) count(nodes int, now time.Time) {
 	n := float64(nodes)
 	switch {
 	case n >= e.size:
-		e.samples, e.size = nil, n
-	case len(e.samples) > 0:
+		e.size = n
+	case len(e.samples) > e.counted: // too large to be counted, by the latest lookups
 		e.sample(n, 0, now)
 		return
 	default:
 		e.size = max(n, e.size/sizeStep)
 	}
 	e.moved = now
+	e.samples, e.counted = slices.Repeat([]float64{e.size}, countedSamples), countedSamples
 }
 
 // sample takes what a lookup of a random key says. known is how many nodes are
@@ -55,10 +61,10 @@ func (e *sizeEstimate) count(nodes int, now time.Time) {
 func (e *sizeEstimate) sample(size float64, known int, now time.Time) {
 	e.samples = append(e.samples, size)
 	if len(e.samples) > sampleWindow {
-		e.samples = e.samples[1:]
+		e.samples, e.counted = e.samples[1:], max(0, e.counted-1)
 	}
 	n := e.raw()
-	if len(e.samples) > youngSamples {
+	if len(e.samples)-e.counted > youngSamples {
 		reach := math.Pow(sizeHourly, now.Sub(e.moved).Hours())
 		n = min(max(n, e.size/reach), e.size*reach)
 	}

@@ -139,6 +139,25 @@ func TestSizeEstimate_majorityMovesSlowly(t *testing.T) {
 	}
 }
 
+// The first lookups in a network that has just become too large to be counted may all
+// end among ids that stand together. What was counted outweighs them for a while.
+func TestSizeEstimate_countedOutweighs(t *testing.T) {
+	t.Parallel()
+	var e dht.SizeEstimate
+	e.Count(32, time.Time{})
+	for i := range 4 {
+		if e.Sample(1000, 33, time.Time{}); e.Size() != 33 {
+			t.Fatalf("after %d lookups there are %.0f", i+1, e.Size())
+		}
+	}
+	for range 2 {
+		e.Sample(1000, 33, time.Time{})
+	}
+	if e.Size() != 1000 {
+		t.Fatalf("most lookups say 1000, and there are %.0f", e.Size())
+	}
+}
+
 // Who begins, and a network that outgrows counting, follows the first samples.
 func TestSizeEstimate_youngFollows(t *testing.T) {
 	t.Parallel()
