@@ -22,8 +22,8 @@ import (
 // who watch at home. Now and then the newest page of all of it is compared.
 type hearing struct {
 	node     *Node
-	arrived  chan records.Put // the place is a followed root
-	reviews  chan struct{}    // holds one token when the ears are to be looked at
+	arrived  chan *records.Put // the place is a followed root
+	reviews  chan struct{}     // holds one token when the ears are to be looked at
 	compares *semaphore.Weighted
 
 	mu       sync.Mutex             // protects all below
@@ -54,7 +54,7 @@ const (
 
 func newHearing(n *Node) *hearing {
 	return &hearing{
-		node: n, arrived: make(chan records.Put, hearQueue), reviews: make(chan struct{}, 1),
+		node: n, arrived: make(chan *records.Put, hearQueue), reviews: make(chan struct{}, 1),
 		compares: semaphore.NewWeighted(comparing),
 		ways:     map[records.Place]*way{}, gone: map[peer.ID]bool{}, watchers: map[*watcher]struct{}{},
 	}
@@ -224,7 +224,7 @@ func (h *hearing) hearTag(ctx context.Context, root records.Place, tag records.T
 // what we miss.
 func (h *hearing) hear(ctx context.Context, root records.Place, r *records.Record) bool {
 	select {
-	case h.arrived <- records.Put{Place: root, Record: r}:
+	case h.arrived <- &records.Put{Place: root, Record: r}:
 		return true
 	case <-ctx.Done():
 		return false
@@ -333,14 +333,14 @@ func (h *hearing) keep(ctx context.Context) {
 func (h *hearing) batch(ctx context.Context) (batch []records.Put, ok bool) {
 	select {
 	case a := <-h.arrived:
-		batch = append(batch, a)
+		batch = append(batch, *a)
 	case <-ctx.Done():
 		return nil, false
 	}
 	for len(batch) < hearBatch {
 		select {
 		case a := <-h.arrived:
-			batch = append(batch, a)
+			batch = append(batch, *a)
 		default:
 			return batch, true
 		}

@@ -23,7 +23,7 @@ import (
 type holder struct {
 	ServedStore
 	displaced chan struct{} // holds a token when something may have been displaced
-	used      chan use      // places that are to be offered
+	used      chan *use     // places that are to be offered
 	offers    func(records.Place) bool
 	now       func() time.Time
 	log       *slog.Logger
@@ -49,7 +49,7 @@ type smallest struct {
 // one that does not fit the queue is left to the next sweep.
 const (
 	knownPlaces = 1 << 15 // 220 bytes each
-	usedPlaces  = 1 << 10
+	usedPlaces  = 1 << 10 // a pointer each until they are there
 )
 
 // newHolder makes the holder in front of a store. Offers tells which places this
@@ -60,7 +60,7 @@ func newHolder(s ServedStore, offers func(records.Place) bool, now func() time.T
 		panic(err) // only for a size below 1
 	}
 	h := &holder{
-		ServedStore: s, displaced: make(chan struct{}, 1), used: make(chan use, usedPlaces),
+		ServedStore: s, displaced: make(chan struct{}, 1), used: make(chan *use, usedPlaces),
 		offers: offers, now: now, known: known, log: log,
 	}
 	h.displaced <- struct{}{} // from before the node started
@@ -111,7 +111,7 @@ func (h *holder) use(p records.Place, at records.Position) {
 		return
 	}
 	select {
-	case h.used <- use{p, h.now().Add(jitter(offerAfter))}:
+	case h.used <- &use{p, h.now().Add(jitter(offerAfter))}:
 		s.waiting = true
 	default:
 	}
