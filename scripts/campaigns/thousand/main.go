@@ -24,12 +24,14 @@ func main() {
 	o := &options{}
 	campaign.Main("thousand", o.run, func(f *flag.FlagSet) {
 		f.StringVar(&o.corpus, "corpus", os.Getenv("CORPUS"), "a `file` of posts, one JSON object a line, perhaps gzipped, to publish; without one they are made up")
+		f.StringVar(&o.heap, "heap", "", "a `directory` for a profile of memory and of goroutines with each row")
 		f.IntVar(&o.nodes, "nodes", 0, "how `many` nodes, instead of 1,000, or 40 with --quick")
 	})
 }
 
 type options struct {
 	corpus string
+	heap   string
 	nodes  int
 }
 
@@ -59,7 +61,7 @@ func (o *options) run(ctx context.Context, c *campaign.Campaign) error {
 	debug.SetMemoryLimit(memory)
 	return campaign.Simulate(ctx, func(ctx context.Context, s *campaign.Simulation) error {
 		n := &night{Campaign: c, options: o}
-		c.Table("what", "nodes", "posts", "connections", "virtual", "of processors", "GB", "goroutines", "result")
+		c.Table("what", "nodes", "posts", "connections", "virtual", "of processors", "GB live", "GB stacks", "GB in all", "goroutines", "result")
 		for _, part := range []func(context.Context, *campaign.Simulation) error{n.join, n.publish, n.read, n.kill} {
 			if err := part(ctx, s); err != nil {
 				return err
@@ -85,14 +87,16 @@ type night struct {
 func (n *night) begin() { n.virtual, n.real = time.Now(), cpu() }
 
 func (n *night) report(what, result string) {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
 	running, connections := n.net.Net.Running(), 0
 	for _, x := range running {
 		connections += x.Status().Peers
 	}
+	m := taken()
 	n.Row(what, len(running), len(n.posts), connections/len(running), time.Since(n.virtual).Round(time.Second),
-		(cpu() - n.real).Round(time.Second), float64(m.Sys)/(1<<30), runtime.NumGoroutine(), result)
+		(cpu() - n.real).Round(time.Second), m.live, m.stacks, m.all, runtime.NumGoroutine(), result)
+	if err := n.profile(what, len(running)); err != nil {
+		n.Say("%v", err)
+	}
 }
 
 // join starts the nodes in waves. Its rows count from its beginning.
