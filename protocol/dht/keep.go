@@ -52,7 +52,8 @@ type keeper struct {
 	logged     float64              // the size that was last logged
 	complained time.Time            // when the log last said that there is nobody to join through
 	explored   *region              // our neighbourhood when it was last looked through over disjoint paths
-	newcomers  map[peer.ID]struct{} // met since the last round
+	found      map[peer.ID]struct{} // by the last round
+	newcomers  map[peer.ID]struct{} // met since the last round, which had not found them
 	suspects   map[peer.ID]struct{} // failed since the last round
 }
 
@@ -128,13 +129,15 @@ func jitter(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (1 + paceJitter*(2*rand.Float64()-1)))
 }
 
-// note takes an event and tells whether it calls for a round soon.
+// note takes an event and tells whether it calls for a round soon. That somebody is
+// connected whom the last round found is no news: connections come and go, also because
+// of rounds, so that two who took it for news would have each other look for ever.
 func (k *keeper) note(e event) bool {
 	if e.failed {
 		k.suspects[e.node] = struct{}{}
 		return true
 	}
-	if !k.ground().holds(coordinateOf(e.node)) {
+	if _, known := k.found[e.node]; known || !k.ground().holds(coordinateOf(e.node)) {
 		return false
 	}
 	k.newcomers[e.node] = struct{}{}
@@ -158,6 +161,7 @@ func (k *keeper) round(ctx context.Context, full bool) (changed bool) {
 		return false
 	}
 	k.silences = 0
+	k.remember(found.contacts)
 	k.evict(dead)
 	if !k.joined && found.replies == 0 && len(k.cfg.Bootstrap) > 0 {
 		return false
@@ -180,6 +184,14 @@ func (k *keeper) round(ctx context.Context, full bool) (changed bool) {
 	}
 	k.explore(ctx)
 	return changed
+}
+
+// remember notes whom a round found.
+func (k *keeper) remember(found []contact) {
+	k.found = make(map[peer.ID]struct{}, len(found))
+	for _, c := range found {
+		k.found[c.id] = struct{}{}
+	}
 }
 
 // explore looks through a neighbourhood that is new to us over disjoint paths: those
