@@ -36,7 +36,8 @@ type options struct {
 }
 
 const (
-	// memory is how much may be taken before the collector works harder.
+	// memory is how much may be taken before the collector works harder, unless GOMEMLIMIT
+	// says otherwise.
 	memory = 12 << 30
 	// Nodes that start together connect to everybody, and half a million connections
 	// fit no machine: they come in waves, and trim what they do not need.
@@ -58,7 +59,9 @@ const (
 
 // run is one night: everything that happens to a network in its life, in a few minutes.
 func (o *options) run(ctx context.Context, c *campaign.Campaign) error {
-	debug.SetMemoryLimit(memory)
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memory)
+	}
 	return campaign.Simulate(ctx, func(ctx context.Context, s *campaign.Simulation) error {
 		n := &night{Campaign: c, options: o}
 		c.Table("what", "nodes", "posts", "connections", "virtual", "of processors", "GB live", "GB stacks", "GB in all", "goroutines", "result")
