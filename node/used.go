@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -20,13 +21,16 @@ const (
 	usedFades = 2 * time.Minute // until it counts one less; the whole of it lasts four times as long
 )
 
-// uses remembers which connections are read and written over. A nil one remembers nothing.
+// uses remembers which connections are read and written over.
 type uses struct{ tag connmgr.DecayingTag }
+
+// errNoDecay is a connection manager that is not the library's own.
+var errNoDecay = errors.New("connection manager has no decaying tags")
 
 func newUses(m connmgr.ConnManager) (*uses, error) {
 	decayer, ok := connmgr.SupportsDecay(m)
 	if !ok {
-		return nil, nil
+		return nil, errNoDecay
 	}
 	tag, err := decayer.RegisterDecayingTag(usedTag, usedFades, connmgr.DecayFixed(1), connmgr.BumpSumBounded(0, usedMost))
 	if err != nil {
@@ -37,7 +41,5 @@ func newUses(m connmgr.ConnManager) (*uses, error) {
 
 // by notes a question of p, or one to it.
 func (u *uses) by(p peer.ID) {
-	if u != nil {
-		_ = u.tag.Bump(p, 1) // it is busy: the next question will be noted
-	}
+	_ = u.tag.Bump(p, 1) // an error says that it is busy: the next question will be noted
 }
