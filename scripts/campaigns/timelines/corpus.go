@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/starling-social/starling/node"
 	"github.com/starling-social/starling/node/nodetest"
 	"github.com/starling-social/starling/node/testnet"
@@ -126,4 +128,14 @@ func readOn(ctx context.Context, x *nodetest.Node, t timeline) (got reading, err
 			return got, nil
 		}
 	}
+}
+
+// atOnce calls f with 0 to n-1, a few at a time.
+func atOnce(n int, f func(i int) error) error {
+	var g errgroup.Group
+	g.SetLimit(readAtOnce)
+	for i := range n {
+		g.Go(func() error { return f(i) })
+	}
+	return g.Wait()
 }

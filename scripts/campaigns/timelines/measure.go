@@ -291,13 +291,3 @@ func twice(read func() (sighting, error)) (s [2]sighting, err error) {
 	}
 	return s, nil
 }
-
-// atOnce calls f with 0 to n-1, a few at a time.
-func atOnce(n int, f func(i int) error) error {
-	var g errgroup.Group
-	g.SetLimit(readAtOnce)
-	for i := range n {
-		g.Go(func() error { return f(i) })
-	}
-	return g.Wait()
-}
