@@ -27,6 +27,7 @@ type DHT struct {
 	self     contact
 	server   bool
 	protocol libprotocol.ID
+	crowds   crowds
 
 	surveys *surveys
 	lookout *lookout
@@ -91,7 +92,7 @@ func New(cfg Config) (*DHT, error) {
 		self:       contactOf(id),
 		server:     cfg.Server && protocol.Solves(cfg.Network, id),
 		protocol:   protocol.KadPrefix(cfg.Network) + "/kad/1.0.0",
-		surveys:    newSurveys(cfg.Now),
+		crowds:     newCrowds(cfg.Host, cfg.IPGroups),
 		lookout:    newLookout(),
 		ready:      make(chan struct{}),
 		ended:      make(chan struct{}),
@@ -103,6 +104,7 @@ func New(cfg Config) (*DHT, error) {
 		reputation: newReputation(),
 		neighbours: map[peer.ID]struct{}{},
 	}
+	d.surveys = newSurveys(cfg.Now, d.crowds)
 	if cfg.Server && !d.server {
 		cfg.Log.Warn("node id does not solve the network's puzzle: taking part as a client", "network", cfg.Network.ID(), "peer_id", id)
 	}
@@ -184,7 +186,7 @@ func (d *DHT) start() (*wire, error) {
 	}
 	return &wire{
 		host: d.cfg.Host, network: d.cfg.Network, self: d.self, addresses: d.cfg.Addresses,
-		kad: lib, table: newTable(lib.RoutingTable(), d.self, d.cfg.Host, d.cfg.IPGroups), messages: messages,
+		kad: lib, table: newTable(lib.RoutingTable(), d.self, d.cfg.Host, d.cfg.IPGroups), crowds: d.crowds, messages: messages,
 		now: d.cfg.Now, calls: d.calls, timings: d.timings, reputation: d.reputation, met: d.met, shun: d.shun, searched: d.cfg.Searched,
 	}, nil
 }

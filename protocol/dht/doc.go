@@ -19,7 +19,8 @@
 // Whoever makes ids for a place, or lies to those who look for its members, gains
 // little: regions that are new to us are searched over disjoint paths (paths.go), what
 // nodes tell of prefixes is believed only as far as the size of the network allows
-// ([Believable]), and the size itself comes from lookups of random keys (size.go). An
+// ([Believable]), and the size itself comes from lookups of random keys (size.go), in
+// which the ids of one operator count for a few (crowds.go). An
 // alarm that nothing depends on tells of places that look planted (planted.go).
 //
 // Registers are values of kad-dht too: validator.go says what may stand under a key,

@@ -3,6 +3,7 @@ package dht
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	kb "github.com/libp2p/go-libp2p-kbucket"
@@ -101,6 +102,9 @@ func NewFrontier(target Coordinate, bits, limit int) Frontier {
 func (f Frontier) Add(ids ...peer.ID)            { f.f.add(1, contactsOf(ids)...) }
 func (f Frontier) Answer(p peer.ID, n []peer.ID) { f.f.answer(p, contactsOf(n)) }
 func (f Frontier) Fail(p peer.ID)                { f.f.fail(p) }
+func (f Frontier) Crowded(most, named int, groups func(peer.ID) []netip.Prefix) {
+	f.f.crowds = crowds{most, named, groups}
+}
 func (f Frontier) Late(p peer.ID)                { f.f.late(p) }
 func (f Frontier) Progress() (found, behind int) { return f.f.progress() }
 func (f Frontier) Hops() int                     { return f.f.hops() }
@@ -113,8 +117,8 @@ func (f Frontier) Next() (p peer.ID, isPing, ok bool) {
 }
 
 func (f Frontier) Found() (ids []peer.ID, complete bool) {
-	contacts, complete := f.f.found()
-	for _, c := range contacts {
+	contacts, crowd, complete := f.f.found()
+	for _, c := range slices.Concat(contacts, crowd) {
 		ids = append(ids, c.id)
 	}
 	return ids, complete
@@ -136,7 +140,9 @@ func (l Lookout) Note(c Coordinate, now time.Time) bool { return l.l.note(c, now
 // Paths tells what a test needs of disjoint paths.
 type Paths struct{ s *paths }
 
-func NewPaths(keys []string, bits, limit int) Paths { return Paths{newPaths(keys, bits, limit)} }
+func NewPaths(keys []string, bits, limit int) Paths {
+	return Paths{newPaths(keys, bits, limit, crowds{})}
+}
 
 // KeysIn are keys of the region of so many bits around c.
 func KeysIn(c Coordinate, bits, n int) []string { return keysIn(regionOf(c, bits), n) }
@@ -146,6 +152,12 @@ func (p Paths) Seed(table func(key string) []peer.ID) {
 	for _, f := range p.s.each {
 		f.add(1, contactsOf(table(f.key))...)
 	}
+}
+
+// Consult has the i-th path ask a node from elsewhere, and returns what for.
+func (p Paths) Consult(i int, id peer.ID) (key string) {
+	p.s.each[i].consult(contactOf(id))
+	return p.s.each[i].key
 }
 
 func (p Paths) Next() (id peer.ID, isPing bool, key string, ok bool) {
@@ -158,8 +170,8 @@ func (p Paths) Fail(id peer.ID)                    { p.s.fail(id) }
 func (p Paths) InFlight() int                      { return p.s.inFlight() }
 
 func (p Paths) Found() (ids []peer.ID, complete bool) {
-	contacts, complete := p.s.found()
-	for _, c := range contacts {
+	contacts, crowd, complete := p.s.found()
+	for _, c := range slices.Concat(contacts, crowd) {
 		ids = append(ids, c.id)
 	}
 	return ids, complete
@@ -176,7 +188,7 @@ func contactsOf(ids []peer.ID) []contact {
 // Surveys tells what a test needs of the kept surveys.
 type Surveys struct{ s *surveys }
 
-func NewSurveys(now func() time.Time) Surveys { return Surveys{newSurveys(now)} }
+func NewSurveys(now func() time.Time) Surveys { return Surveys{newSurveys(now, crowds{})} }
 
 func (s Surveys) Get(ctx context.Context, c Coordinate, bits int, take func(ctx context.Context, r Region) (ids []peer.ID, complete bool, err error)) (Survey, error) {
 	v, err := s.s.get(ctx, c, bits, func(ctx context.Context, r region) (*survey, error) {

@@ -24,6 +24,8 @@ type world struct {
 	asked  int
 	pinged int
 	merit  func(peer.ID) dht.Merit
+
+	crowded func(dht.Frontier) // tells a search who crowds, where anybody does
 }
 
 func numbered(n int) peer.ID {
@@ -62,6 +64,9 @@ func nearestOf(ids []peer.ID, target records.Coordinate, n int) []peer.ID {
 func (w *world) search(from peer.ID, target records.Coordinate, bits, limit int) (found []peer.ID, complete bool, f dht.Frontier) {
 	f = dht.NewFrontier(target, bits, limit)
 	f.Prefer(w.merit)
+	if w.crowded != nil {
+		w.crowded(f)
+	}
 	f.Add(nearestOf(w.tables[from], target, limit)...)
 	for {
 		var batch []peer.ID

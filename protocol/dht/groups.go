@@ -25,7 +25,7 @@ const (
 type IPGroups struct {
 	PerBucket int // of the nodes in the table that share equally many bits with us
 	PerTable  int // in the table in all
-	PerPlace  int // members of a place, where more than 4K are known
+	PerPlace  int // members of a place, where more than 4K are known; more do not count for the network's size
 
 	// Exempt are networks without limits, such as [PrivateNetworks]. nil: none.
 	Exempt []netip.Prefix

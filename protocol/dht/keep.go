@@ -161,7 +161,7 @@ func (k *keeper) round(ctx context.Context, full bool) (changed bool) {
 		return false
 	}
 	k.silences = 0
-	k.remember(found.contacts)
+	k.remember(found.all())
 	k.evict(dead)
 	if !k.joined && found.replies == 0 && len(k.cfg.Bootstrap) > 0 {
 		return false
@@ -178,7 +178,7 @@ func (k *keeper) round(ctx context.Context, full bool) (changed bool) {
 	if ctx.Err() != nil {
 		return false
 	}
-	changed = k.settle(found.contacts)
+	changed = k.settle(found.all())
 	if !k.joined && found.replies > 0 {
 		k.join()
 	}

@@ -21,6 +21,8 @@ type largeNet struct {
 	byID   map[peer.ID]*largeNode
 	tables map[*largeNode][]*largeNode // made when first asked for
 	random *rand.Rand
+
+	strangers []peer.ID // of whom each path of a survey asks one, wherever they lie
 }
 
 type largeNode struct {
@@ -154,6 +156,9 @@ func (n *largeNet) survey(from *largeNode, c records.Coordinate, bits, paths int
 		named[key] = setOf(known)
 		return known
 	})
+	for i, id := range n.strangers {
+		named[s.Consult(i, id)][id] = true
+	}
 	for {
 		type question struct {
 			to   peer.ID

@@ -67,7 +67,7 @@ func (d *DHT) Glimpse(ctx context.Context, c records.Coordinate) ([]peer.ID, err
 	if err != nil {
 		return nil, fmt.Errorf("glimpse of %.8s: %w", c, err)
 	}
-	return idsOf(found.contacts, func(m contact) peer.ID { return m.id }), nil
+	return idsOf(found.all(), func(m contact) peer.ID { return m.id }), nil
 }
 
 func idsOf[T any](of []T, id func(T) peer.ID) []peer.ID {
@@ -141,7 +141,7 @@ func (d *DHT) member() []contact {
 // than an incomplete one covers that c's part of the region has to be searched by
 // itself.
 func (d *DHT) agreedBits(ctx context.Context, s *survey, c records.Coordinate) int {
-	told := d.toldBits(ctx, s, nearest(s.members, c, 3))
+	told := d.toldBits(ctx, s, nearest(uncrowded(s.members), c, 3))
 	for i := range told {
 		told[i] = Believable(told[i], d.k, d.Size())
 	}
@@ -155,7 +155,7 @@ func (d *DHT) agreedBits(ctx context.Context, s *survey, c records.Coordinate) i
 // deepened is the prefix of c's neighbourhood, given what was agreed on and who was found.
 func (d *DHT) deepened(members []member, c records.Coordinate, agreed int) int {
 	var shared Census
-	for _, m := range members {
+	for _, m := range uncrowded(members) {
 		shared[min(c.SharedBits(m.at), maxPrefix)]++
 	}
 	return Deepened(agreed, d.k, d.Size(), func(bits int) (near int) {
@@ -205,13 +205,14 @@ func (d *DHT) watch(c records.Coordinate, ranked []rankedMember) {
 	d.mu.Lock()
 	size := d.density
 	d.mu.Unlock()
-	var distances [plantedDepth]uint64
-	n := min(len(ranked), plantedDepth)
-	for i, m := range ranked[:n] {
-		distances[i] = m.distance
+	distances := make([]uint64, 0, len(ranked))
+	for _, m := range ranked {
+		if !m.crowds { // those that do are not in the size either
+			distances = append(distances, m.distance)
+		}
 	}
-	atLeast := float64(len(ranked)) // a network is larger than what a node that has just joined takes it for
-	crowd, planted := d.lookout.look(max(size, atLeast), distances[:n])
+	atLeast := float64(len(distances)) // a network is larger than what a node that has just joined takes it for
+	crowd, planted := d.lookout.look(max(size, atLeast), distances)
 	if !planted || size <= 0 || !d.lookout.note(c, d.cfg.Now()) {
 		return
 	}

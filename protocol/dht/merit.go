@@ -52,21 +52,19 @@ func (w *wire) merits() func(peer.ID) merit {
 	}
 }
 
-// best is whom to ask instead of the i-th candidate, which is the nearest that was
-// only heard of and has rank useful ones before it: of the wanted ones that are at
-// most twice as far from the target (KadRTT), the one with the greatest merit.
-func (f *frontier) best(i, rank int) *candidate {
-	best := f.order[i]
-	reach := f.distance(best)
-	for _, c := range f.order[i:] {
-		if !c.state.useful() {
-			continue
-		}
-		if f.distance(c)>>1 > reach || !f.wants(c, rank) {
-			break
-		}
-		rank++
-		if c.state == heard && c.merit.compare(best.merit) < 0 {
+// best is whom to ask next: of the wanted ones that were only heard of and are at most
+// twice as far from the target as the nearest such (KadRTT), the one with the greatest
+// merit; nil for nobody.
+func (f *frontier) best() (best *candidate) {
+	var reach uint64
+	for c := range f.wanted {
+		switch {
+		case best != nil && f.distance(c)>>1 > reach:
+			return best
+		case c.state != heard:
+		case best == nil:
+			best, reach = c, f.distance(c)
+		case c.merit.compare(best.merit) < 0:
 			best = c
 		}
 	}

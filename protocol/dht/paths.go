@@ -28,10 +28,11 @@ const (
 // Each path looks for a key of its own in the region, so that ids made to crowd one
 // point of it are not the nearest of all paths. What is found is the union.
 type paths struct {
-	limit int
-	each  []path
-	owner map[peer.ID]int // on which path a node was asked
-	turn  int             // the path that may ask next
+	limit  int
+	crowds crowds
+	each   []path
+	owner  map[peer.ID]int // on which path a node was asked
+	turn   int             // the path that may ask next
 }
 
 // A path is one of them.
@@ -42,8 +43,8 @@ type path struct {
 
 // newPaths are paths to keys, one each, that find at most limit nodes of the region
 // of so many bits in which all keys lie.
-func newPaths(keys []string, bits, limit int) *paths {
-	s := &paths{limit: limit, owner: map[peer.ID]int{}}
+func newPaths(keys []string, bits, limit int, crowds crowds) *paths {
+	s := &paths{limit: limit, crowds: crowds, owner: map[peer.ID]int{}}
 	met := map[peer.ID]struct{}{}
 	for _, key := range keys {
 		f := newFrontier(records.Coordinate(sha256.Sum256([]byte(key))), bits, limit)
@@ -51,7 +52,7 @@ func newPaths(keys []string, bits, limit int) *paths {
 			f.limit = max(lead, 2*limit/len(keys)) // members do not split evenly
 			f.calm = (pathsCalm + len(keys) - 1) / len(keys)
 		}
-		f.met = met
+		f.met, f.crowds = met, crowds
 		s.each = append(s.each, path{f, key})
 	}
 	return s
@@ -142,25 +143,43 @@ func (s *paths) inFlight() (n int) {
 }
 
 // found is the nodes of the region that answered on any path, at most limit: of one
-// path nearest first, of several a nearest of each in turn. They are complete when
-// no path knows of others and there is room for more.
-func (s *paths) found() (contacts []contact, complete bool) {
+// path nearest first, of several a nearest of each in turn; and those that crowd, as
+// far as there is room. They are complete when no path knows of others and there is
+// room for more.
+func (s *paths) found() (members, crowd []contact, complete bool) {
 	complete = true
-	var lists [][]contact
-	most := 0
+	seen := census{}
+	var near, rest [][]*candidate
 	for _, f := range s.each {
-		list, all := f.found()
+		members, crowd, all := f.found()
 		complete = complete && all
-		lists = append(lists, list)
-		most = max(most, len(list))
+		near, rest = append(near, members), append(rest, crowd)
 	}
-	for rank := range most {
+	for _, c := range inTurn(near) {
+		if s.crowds.admits(c.groups, seen) {
+			members = append(members, c.contact)
+		} else { // those of all paths together are more than a few
+			crowd = append(crowd, c.contact)
+		}
+	}
+	for _, c := range inTurn(rest) {
+		crowd = append(crowd, c.contact)
+	}
+	complete = complete && len(members) < s.limit
+	members = members[:min(len(members), s.limit)]
+	crowd = crowd[:min(len(crowd), s.limit-len(members))]
+	return members, crowd, complete
+}
+
+// inTurn is the first of each list, then the second of each, and so on.
+func inTurn[T any](lists [][]T) (all []T) {
+	for rank, left := 0, true; left; rank++ {
+		left = false
 		for _, list := range lists {
 			if rank < len(list) {
-				contacts = append(contacts, list[rank])
+				all, left = append(all, list[rank]), true
 			}
 		}
 	}
-	contacts = contacts[:min(len(contacts), s.limit)]
-	return contacts, complete && len(contacts) < s.limit
+	return all
 }

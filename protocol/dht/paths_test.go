@@ -3,6 +3,7 @@ package dht_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/starling-social/starling/protocol/dht"
@@ -91,6 +92,47 @@ func TestPaths_crowdedPlace(t *testing.T) {
 		if got.honest < want-1 || len(got.found) > largeBucket {
 			t.Errorf("found %d honest members of %d, %d nodes in all", got.honest, want, len(got.found))
 		}
+	}
+}
+
+// Where all whom a node knows in a region lie, as after they have dialled it, it takes
+// honest nodes from elsewhere to reach the others: one of the two that are asked is enough.
+func TestPaths_strangers(t *testing.T) {
+	t.Parallel()
+	const bits, places = 3, 40
+	n := newLargeNet(6, 3000, largeBucket, 0.6)
+	rng := rand.New(rand.NewPCG(6, 1))
+	alone, asking := 0, 0 // surveys that reach somebody honest
+	for range places {
+		from, c := n.honest(), randomCoordinate(rng)
+		for from.at.SharedBits(c) != bits-1 { // else it knows hardly anybody there
+			c = randomCoordinate(rng)
+		}
+		whole := n.table(from)
+		n.tables[from] = slices.DeleteFunc(slices.Clone(whole), func(x *largeNode) bool {
+			return !x.lies && x.at.SharedBits(c) >= bits
+		})
+		n.strangers = nil
+		if n.survey(from, c, bits, dht.SurveyPaths).honest > 0 {
+			alone++
+		}
+		for _, x := range n.table(from) {
+			if honest := len(n.strangers) < 2; x.at.SharedBits(c) < bits && x.lies != honest && len(n.strangers) < dht.SurveyPaths {
+				n.strangers = append(n.strangers, x.id)
+			}
+		}
+		got := n.survey(from, c, bits, dht.SurveyPaths)
+		if got.honest > 0 {
+			asking++
+		}
+		if got.twice > 0 || got.strange > 0 {
+			t.Fatalf("%d asked twice, %d strangers to their paths", got.twice, got.strange)
+		}
+		n.tables[from] = whole
+	}
+	t.Logf("of %d surveys %d reach somebody honest alone, %d by asking elsewhere", places, alone, asking)
+	if alone > places/4 || asking < places*3/4 {
+		t.Errorf("of %d surveys %d reach somebody honest alone, %d by asking elsewhere", places, alone, asking)
 	}
 }
 

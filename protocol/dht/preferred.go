@@ -38,19 +38,9 @@ func preferred(members []rankedMember, limit int, crowding func(longestKnown []r
 // crowding is those of members, longest known first, that are more than a few of their
 // IP group. Who has only told its addresses counts by those.
 func (d *DHT) crowding(members []rankedMember) map[peer.ID]bool {
-	limits := d.cfg.IPGroups
-	if limits.PerPlace == 0 {
-		return nil
-	}
 	crowd, seen := map[peer.ID]bool{}, census{}
 	for _, m := range members {
-		groups, known := limits.of(remoteAddrs(d.cfg.Host, m.id))
-		if !known {
-			groups, _ = limits.of(d.cfg.Host.Peerstore().Addrs(m.id))
-		}
-		if crowd[m.id] = !seen.room(groups, limits.PerPlace); !crowd[m.id] {
-			seen.add(groups)
-		}
+		crowd[m.id] = !d.crowds.admits(m.groups, seen)
 	}
 	return crowd
 }

@@ -26,8 +26,8 @@ type Rule struct {
 func (r *Rule) Count(nodes int, now time.Time) { r.size.count(nodes, now) }
 
 // Sample takes the distances of the nodes nearest to a random key, nearest first, as
-// fractions of the ring: [Rule.SampleWidth] of them, of which the last counts. known is
-// how many nodes are known to be there.
+// fractions of the ring: [Rule.SampleWidth] of them, or fewer where others crowd, of
+// which the last counts. known is how many nodes are known to be there.
 func (r *Rule) Sample(distances []float64, known int, now time.Time) {
 	if n := len(distances); n > 0 {
 		r.size.sample(sizeOf(n, distances[n-1]), max(n, known), now)

@@ -3,11 +3,14 @@ package dht
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	kad "github.com/libp2p/go-libp2p-kad-dht"
 	kadpb "github.com/libp2p/go-libp2p-kad-dht/pb"
+	kb "github.com/libp2p/go-libp2p-kbucket"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
@@ -36,6 +39,7 @@ type wire struct {
 	addresses func([]ma.Multiaddr) []ma.Multiaddr
 	kad       *kad.IpfsDHT
 	table     *table
+	crowds    crowds
 	messages  *kadpb.ProtocolMessenger
 	now       func() time.Time
 
@@ -53,11 +57,15 @@ type wire struct {
 // A result is what a search found.
 type result struct {
 	contacts []contact // answered, nearest to the target first; ourselves never
-	complete bool      // there are no others
+	crowd    []contact // did too, but crowd: only where there was room left
+	complete bool      // there are no others, but for such as crowd
 	replies  int       // nodes that answered, on the way too
 	dead     []peer.ID // nodes that did not, or not yet when we had waited long enough
 	err      error     // why one of them did not
 }
+
+// all is who was found, those that crowd last.
+func (r result) all() []contact { return slices.Concat(r.contacts, r.crowd) }
 
 // silent tells that nodes are known and nobody answered.
 func (r result) silent() bool { return r.replies == 0 && len(r.dead) > 0 }
@@ -83,12 +91,35 @@ const (
 // those that share its first bits, over one path that begins with the nodes of the
 // table that are nearest, and with seeds.
 func (w *wire) search(ctx context.Context, key string, bits, limit int, h haste, seeds ...peer.ID) (result, error) {
-	return w.walk(ctx, newPaths([]string{key}, bits, limit), h, seeds)
+	return w.walk(ctx, newPaths([]string{key}, bits, limit, w.crowds), h, seeds)
 }
 
-// explore finds the nodes of a region, at most limit of them, over disjoint paths.
+// explore finds the nodes of a region, at most limit of them, over disjoint paths, each
+// of which asks somebody from elsewhere, too.
 func (w *wire) explore(ctx context.Context, r region, limit int, h haste) (result, error) {
-	return w.walk(ctx, newPaths(keysIn(r, surveyPaths), r.bits, limit), h, nil)
+	s := newPaths(keysIn(r, surveyPaths), r.bits, limit, w.crowds)
+	for i, c := range w.strangers(r, len(s.each)) {
+		s.each[i].consult(c)
+	}
+	return w.walk(ctx, s, h, nil)
+}
+
+// strangers are so many nodes of the table that lie outside of a region: half of them
+// those that have been there longest, the others by chance. Whom we know in a region may
+// all have dialled us, and name each other.
+func (w *wire) strangers(r region, n int) (chosen []contact) {
+	infos := slices.DeleteFunc(w.table.lib.GetPeerInfos(), func(i kb.PeerInfo) bool {
+		return r.holds(coordinateOf(i.Id)) || !w.mayServe(i.Id)
+	})
+	slices.SortFunc(infos, func(a, b kb.PeerInfo) int { return a.AddedAt.Compare(b.AddedAt) })
+	if oldest := n / 2; len(infos) > n {
+		others := infos[oldest:]
+		rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
+	}
+	for _, i := range infos[:min(n, len(infos))] {
+		chosen = append(chosen, contactOf(i.Id))
+	}
+	return chosen
 }
 
 // walk carries out a search. Nodes that answer enter the table; those that do not
@@ -122,7 +153,7 @@ func (w *wire) walk(ctx context.Context, s *paths, h haste, seeds []peer.ID) (re
 			s.fail(a.from)
 		}
 	}
-	r.contacts, r.complete = s.found()
+	r.contacts, r.crowd, r.complete = s.found()
 	r.complete = r.complete && bounded.Err() == nil
 	w.hops.Add(uint64(s.hops()))
 	if r.replies > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -38,7 +39,7 @@ const (
 type survey struct {
 	region   region
 	members  []member // ourselves among them when we are one
-	complete bool     // there were no others
+	complete bool     // there were no others, but for such as crowd
 	doubted  bool     // and by now we are not sure of them
 	lost     int      // members that failed since
 	taken    time.Time
@@ -46,10 +47,10 @@ type survey struct {
 	told     *told // shared by all versions of the survey
 }
 
-// count is how many of the members lie in r.
+// count is how many of the members lie in r, but for those that crowd.
 func (v *survey) count(r region) (n int) {
 	for _, m := range v.members {
-		if r.holds(m.at) {
+		if r.holds(m.at) && !m.crowds {
 			n++
 		}
 	}
@@ -75,7 +76,9 @@ func (v *survey) with(part *survey) []member {
 // A member is a node of a region and since when it is known to be.
 type member struct {
 	contact
-	since time.Time
+	since  time.Time
+	groups []netip.Prefix // none where there are no limits
+	crowds bool           // a few of its groups were there before
 }
 
 // told is which prefixes members told, and when.
@@ -112,7 +115,8 @@ func (t *told) set(p peer.ID, bits int, now time.Time) {
 // surveys keeps what was found, for a while, and lets one search serve all who
 // ask for the same region at the same time.
 type surveys struct {
-	now func() time.Time
+	now    func() time.Time
+	crowds crowds
 
 	mu      sync.Mutex // protects kept and flights
 	kept    *simplelru.LRU[region, *survey]
@@ -128,16 +132,16 @@ type flight struct {
 
 // A met node joins a survey up to a limit.
 type met struct {
-	contact
+	member
 	limit int
 }
 
-func newSurveys(now func() time.Time) *surveys {
+func newSurveys(now func() time.Time, crowds crowds) *surveys {
 	kept, err := simplelru.NewLRU[region, *survey](maxSurveys, nil)
 	if err != nil {
 		panic(err) // only for a size below one
 	}
-	return &surveys{now: now, kept: kept, flights: map[region]*flight{}}
+	return &surveys{now: now, crowds: crowds, kept: kept, flights: map[region]*flight{}}
 }
 
 // get returns a survey that covers c: one that is kept, of the region of the given
@@ -188,7 +192,7 @@ func (s *surveys) land(r region, f *flight, take func() (*survey, error)) (*surv
 	defer s.mu.Unlock()
 	if err == nil {
 		for _, m := range f.met {
-			taken.join(m.contact, m.limit, s.now())
+			taken.join(m.member, m.limit, s.crowds)
 		}
 		s.putLocked(taken)
 	}
@@ -246,7 +250,10 @@ func (s *surveys) fresh(r region, found result, ourselves []contact) *survey {
 	v := &survey{region: r, taken: now, complete: found.complete, told: &told{bits: map[peer.ID]toldBits{}}}
 	v.expires = now.Add(believed(r, found))
 	for _, c := range found.contacts {
-		v.members = append(v.members, member{contact: c, since: now})
+		v.members = append(v.members, member{contact: c, since: now, groups: s.crowds.groups(c.id)})
+	}
+	for _, c := range found.crowd {
+		v.members = append(v.members, member{contact: c, since: now, groups: s.crowds.groups(c.id), crowds: true})
 	}
 	for _, c := range ourselves {
 		if r.holds(c.at) {
@@ -274,23 +281,39 @@ func believed(r region, found result) time.Duration {
 // What a search under way brings it joins too: else whoever comes while others are asked
 // would be left out for as long as that is believed.
 func (s *surveys) add(c contact, limit int) {
+	newcomer := member{contact: c, since: s.now(), groups: s.crowds.groups(c.id)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.changeLocked(c, func(v *survey) { v.join(c, limit, s.now()) })
+	s.changeLocked(c, func(v *survey) { v.join(newcomer, limit, s.crowds) })
 	for r, f := range s.flights {
 		if r.holds(c.at) && len(f.met) < limit {
-			f.met = append(f.met, met{c, limit})
+			f.met = append(f.met, met{newcomer, limit})
 		}
 	}
 }
 
-// join adds a node that v does not have. If v has as many as it may, there are others
-// now than those: it is no longer complete, and taken anew when it is next asked for.
-func (v *survey) join(c contact, limit int, now time.Time) {
-	switch known := slices.ContainsFunc(v.members, func(m member) bool { return m.id == c.id }); {
-	case known:
+// join adds a node that v does not have. If v has as many as it may, one that crowds
+// makes room, or else there are others now than those: it is no longer complete, and
+// taken anew when it is next asked for.
+func (v *survey) join(c member, limit int, crowds crowds) {
+	seen := census{}
+	for _, m := range v.members {
+		if m.id == c.id {
+			return
+		}
+		if !m.crowds {
+			seen.add(m.groups)
+		}
+	}
+	c.crowds = !crowds.admits(c.groups, seen)
+	crowded := slices.IndexFunc(v.members, func(m member) bool { return m.crowds })
+	switch {
 	case len(v.members) < limit:
-		v.members = append(v.members[:len(v.members):len(v.members)], member{contact: c, since: now})
+		v.members = append(v.members[:len(v.members):len(v.members)], c)
+	case c.crowds:
+	case crowded >= 0:
+		v.members = slices.Clone(v.members)
+		v.members[crowded] = c
 	case v.complete:
 		v.complete, v.expires = false, time.Time{}
 	}

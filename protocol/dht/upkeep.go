@@ -45,18 +45,20 @@ func (k *keeper) estimate(ctx context.Context, ground region, found result, full
 	}
 }
 
-// sample takes what a lookup of a random key found.
+// sample takes what a lookup of a random key found, but for those that crowd: else one
+// operator's ids would make the network as large, and so all neighbourhoods as small, as
+// he likes.
 func (k *keeper) sample(f lookup, limit int) {
 	all := slices.Concat(f.contacts, k.member())
 	switch {
 	case f.silent():
 	case f.complete:
 		k.rule.Count(len(all), k.cfg.Now())
-	case len(f.contacts) >= limit:
+	case len(f.contacts) >= limit || len(f.crowd) > 0: // some of those named crowded, so fewer were found
 		target := records.Coordinate(sha256.Sum256([]byte(f.key)))
 		sortByDistance(target, all)
-		distances := make([]float64, limit)
-		for i, c := range all[:limit] {
+		distances := make([]float64, min(limit, len(all)))
+		for i, c := range all[:len(distances)] {
 			distances[i] = fraction(target, c.at)
 		}
 		k.rule.Sample(distances, k.wire.table.lib.Size()+k.counted(), k.cfg.Now())

@@ -17,8 +17,8 @@ const (
 	// replacePace is how often a node of a full bucket is asked for a sign of life when
 	// others wait for its place, and freshAge how long one that was heard of is not:
 	// a flood of newcomers makes us ask one node a bucket in replacePace, no more.
-	replacePace = 10 * time.Second
-	freshAge    = time.Minute
+	replacePace = time.Minute
+	freshAge    = 5 * time.Minute
 )
 
 // greet takes note of a node that serves and is connected: if there is room for it in

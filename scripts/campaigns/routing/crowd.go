@@ -68,16 +68,17 @@ func (n *net) honestly(ctx context.Context, c *campaign.Campaign, from *member) 
 func operator(ctx context.Context, c *campaign.Campaign) error {
 	c.Table("one operator", "", "its nodes", "in the table", "of", "most in a bucket", "refused", "honest found")
 	honest, crowd := c.Size(60, 16), c.Size(500, 40)
-	return both(ctx, c, func() nodetest.LinksConfig {
+	return both(ctx, c, small, func() nodetest.LinksConfig {
 		links := even()
 		links.Subnet = func(i int) int { return min(i, firstPuppet) }
 		return links
 	}, func(ctx context.Context, n *net) error {
-		victim, err := n.add(ctx, true, dht.IPGroups{PerBucket: 2, PerTable: 3, PerPlace: 2})
+		limits := dht.IPGroups{PerBucket: 2, PerTable: 3, PerPlace: 2}
+		victim, err := n.add(ctx, true, limits)
 		if err != nil {
 			return err
 		}
-		if err := n.fill(ctx, honest, victim); err != nil {
+		if err := n.fill(ctx, honest, limits, victim); err != nil {
 			return err
 		}
 		troupe, keys, err := n.puppets(crowd)
@@ -116,11 +117,12 @@ func operator(ctx context.Context, c *campaign.Campaign) error {
 }
 
 // restart starts a node again of whose three bootstrap nodes two are hostile, while a
-// crowd dials it. Ours remembers peers from before; the library remembers nobody.
+// crowd of many networks dials it. Ours remembers peers from before; the library remembers
+// nobody. K is 20: most nodes are hostile, and a few of the nearest often all are.
 func restart(ctx context.Context, c *campaign.Campaign) error {
 	c.Table("restart", "", "crowd", "outbound", "of them honest", "lookups with honest nodes", "honest found")
-	honest, crowd, remembered := c.Size(60, 24), c.Size(200, 30), 24
-	return both(ctx, c, even, func(ctx context.Context, n *net) error {
+	honest, crowd, remembered := c.Size(100, 24), c.Size(200, 30), 24
+	return both(ctx, c, usual, even, func(ctx context.Context, n *net) error {
 		if err := n.grow(ctx, honest); err != nil {
 			return err
 		}

@@ -23,8 +23,12 @@ import (
 	"github.com/starling-social/starling/scripts/internal/campaign"
 )
 
-// neighbourhood is K: answers hold 20 nodes, as those of the library do.
-const neighbourhood = 4
+// Two values of K: with the small one answers hold 20 nodes, as those of the library
+// do; the other is the library's, and near that of the main network.
+const (
+	small = 4
+	usual = 20
+)
 
 // A kind of nodes: the library as it comes, or ours.
 type kind string
@@ -55,7 +59,7 @@ type net struct {
 	byID    map[peer.ID]*member
 }
 
-func newNet(c *campaign.Campaign, s *campaign.Simulation, k kind, links nodetest.LinksConfig) (*net, error) {
+func newNet(c *campaign.Campaign, s *campaign.Simulation, k kind, neighbourhood int, links nodetest.LinksConfig) (*net, error) {
 	network, err := records.NewNetwork("routing", records.Params{Neighbourhood: neighbourhood, Capacity: 64})
 	if err != nil {
 		return nil, fmt.Errorf("name the network: %w", err)
