@@ -56,7 +56,7 @@ type Config struct {
 	FreeSpace           int64         // bytes of disk left free by what others want stored; 0 for a tenth of the disk, at most 2 GiB; negative for none
 	Cache               int64         // bytes of hot places that we keep copies of for others; 0 keeps none
 	Scrub               time.Duration // in which all that is kept is read once, to find what the disk damaged
-	HealInterval        time.Duration // between two comparisons with neighbours, give or take a half
+	HealInterval        time.Duration // between two comparisons with neighbours, or up to a quarter less
 	MendRate            int           // bytes a second moved where a neighbour or we lack what both should hold
 	PutTimeout          time.Duration // for one member to acknowledge on disk
 	FetchTimeout        time.Duration // for one member to answer a round of a timeline

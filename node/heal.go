@@ -75,7 +75,7 @@ func (n *Node) heal(ctx context.Context) error {
 	}
 	n.healer.start(n.dht.Prefix(), n.now())
 	for {
-		next := jitter(n.config.HealInterval)
+		next := nextRound(n.config.HealInterval)
 		done := n.healOnce(ctx)
 		for done > 0 && n.healer.healing().Filling { // they do not cover our region, or are still gathering too: on to others
 			done = n.healOnce(ctx)
@@ -91,6 +91,11 @@ func (n *Node) heal(ctx context.Context) error {
 		}
 	}
 }
+
+// nextRound is a time from three quarters of d to all of it: neighbours do not all compare
+// at once, and what they lack comes to all of them within as many intervals as it takes
+// turns.
+func nextRound(d time.Duration) time.Duration { return d - rand.N(max(d/4, 1)) }
 
 // start notes the region with which healing begins. What was outside of it when an
 // earlier run ended was given then, and what a first run finds there is old, or was never

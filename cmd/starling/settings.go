@@ -57,7 +57,7 @@ type limitSettings struct {
 	ConnsLow     int      `toml:"connections_low" help:"Connections left after some were closed because there were too many."`
 	ConnsHigh    int      `toml:"connections_high" help:"Connections that are too many. A new one is left alone for a quarter of a second for each of these, at most a minute."`
 	Door         int      `toml:"door" help:"Verified records remembered of those that came in, and as many of those read from disk; at most 9 KiB each."`
-	HealInterval duration `toml:"heal_interval" help:"Time between two comparisons with neighbours, give or take a half."`
+	HealInterval duration `toml:"heal_interval" help:"Time between two comparisons with neighbours, or up to a quarter less."`
 	MendRate     byteSize `toml:"mend_rate" help:"Bytes a second moved where a neighbour or we lack what both should hold."`
 	PutTimeout   duration `toml:"put_timeout" help:"Time for a member to acknowledge on disk."`
 	FetchTimeout duration `toml:"fetch_timeout" help:"Time for a member to answer a round of a timeline."`

@@ -67,9 +67,9 @@ func differing(got, want string) string {
 	return "more or fewer lines"
 }
 
-// A scenario is read strictly, and each mistake named with its line.
-func TestParseScenario_mistakes(t *testing.T) {
-	for text, want := range map[string]string{
+// mistakes are scenarios that cannot be read, and what is said of each.
+func mistakes() map[string]string {
+	return map[string]string{
 		"":                                "line 1: there is no command",
 		"# a story":                       "line 1: there is no command",
 		"    output":                      "line 1: output without a command above it",
@@ -88,11 +88,18 @@ func TestParseScenario_mistakes(t *testing.T) {
 		"nodes 3\n\"post\" 1 \"x\"":       `line 2: no command "post"`,
 		"nodes 3\npass":                   "line 2: usage: pass DURATION",
 		"nodes 3\npost 1 \"x\" -> a -> b": `line 2: usage: post NODE "text" [reply=POST] [mention=NODE] [expires=1h] [-> POST]`,
-	} {
+	}
+}
+
+// A scenario is read strictly, and each mistake named with its line.
+func TestParseScenario_mistakes(t *testing.T) {
+	all := mistakes()
+	all["nodes 3\n"+strings.Repeat("#", 1<<20)] = "line 1: 1048584 bytes, at most 1048576"
+	for text, want := range all {
 		_, err := nodetest.ParseScenario(text)
 		var at *nodetest.ScenarioError
 		if err == nil || err.Error() != want || !errors.As(err, &at) {
-			t.Errorf("%q: %v, want %s", text, err, want)
+			t.Errorf("%.80q: %v, want %s", text, err, want)
 		}
 	}
 }
@@ -145,6 +152,9 @@ func FuzzParseScenario(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(string(text))
+	}
+	for text := range mistakes() {
+		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := nodetest.ParseScenario(text)

@@ -50,10 +50,12 @@ func TestReadStream(t *testing.T) {
 	}
 }
 
-// A bad line is named by its number, and nothing of the stream is used.
-func TestReadStream_bad(t *testing.T) {
+// badStream is a stream with a mistake, and a part of what is said of it.
+type badStream struct{ in, want string }
+
+func badStreams(t testing.TB) map[string]badStream {
 	whole := zipped(t, strings.Repeat(twoLines, 1))
-	for name, c := range map[string]struct{ in, want string }{
+	return map[string]badStream{
 		"empty":             {"", "empty"},
 		"empty, zipped":     {string(zipped(t, "")), "empty"},
 		"not JSON":          {twoLines + "{", "line 3"},
@@ -74,7 +76,12 @@ func TestReadStream_bad(t *testing.T) {
 		"cut gzip header":   {string(whole[:5]), "gzip"},
 		"damaged gzip":      {string(whole[:12]) + "\xff\xff\xff" + string(whole[15:]), "line 1"},
 		"rubbish after zip": {string(whole) + "rubbish", "line 3"},
-	} {
+	}
+}
+
+// A bad line is named by its number, and nothing of the stream is used.
+func TestReadStream_bad(t *testing.T) {
+	for name, c := range badStreams(t) {
 		t.Run(name, func(t *testing.T) {
 			lines, err := testnet.ReadStream(strings.NewReader(c.in), 0)
 			if !errors.Is(err, testnet.ErrStream) || !strings.Contains(err.Error(), c.want) || len(err.Error()) > 300 {
@@ -134,6 +141,11 @@ func TestDemo(t *testing.T) {
 func FuzzReadStream(f *testing.F) {
 	f.Add([]byte(twoLines))
 	f.Add(zipped(f, twoLines))
+	for _, bad := range badStreams(f) {
+		if len(bad.in) < 1<<20 {
+			f.Add([]byte(bad.in))
+		}
+	}
 	f.Add([]byte(`{"id":1,"tags":["é"],"reply_to":null}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		lines, err := testnet.ReadStream(bytes.NewReader(b), 100)
