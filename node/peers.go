@@ -51,10 +51,14 @@ func (k knownPeer) MarshalJSON() ([]byte, error) {
 	return json.Marshal(knownPeerJSON{k.ID, k.Addrs, k.Since, k.Good})
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote, and what earlier versions did.
+// UnmarshalJSON reads what MarshalJSON wrote, and what earlier versions did. Nobody is
+// known without an id.
 func (k *knownPeer) UnmarshalJSON(b []byte) error {
 	var info peer.AddrInfo
 	if err := info.UnmarshalJSON(b); err != nil {
+		return err
+	}
+	if err := info.ID.Validate(); err != nil {
 		return err
 	}
 	var times struct {

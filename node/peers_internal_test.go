@@ -107,4 +107,9 @@ func TestKnownPeer_json(t *testing.T) {
 	if err := json.Unmarshal(old, &back); err != nil || back[0].ID != id || len(back[0].Addrs) != 1 {
 		t.Errorf("read %+v of %s: %v", back, old, err)
 	}
+	for _, damaged := range []string{`[{}]`, `[null]`, `[{"ID":""}]`, `[{"ID":"x"}]`, `[{"since":"2026-11-21T20:00:00Z"}]`} {
+		if err := json.Unmarshal([]byte(damaged), &back); err == nil {
+			t.Errorf("%s is read as %+v", damaged, back)
+		}
+	}
 }
