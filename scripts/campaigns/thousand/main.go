@@ -236,7 +236,11 @@ func (n *night) kill(ctx context.Context, _ *campaign.Simulation) error {
 func (n *night) heal(ctx context.Context) (differences int) {
 	n.begin()
 	for {
-		n.net.Net.Pass(healLook)
+		for range healLook / time.Second { // a second of a thousand nodes is half a minute of a machine, and ctrl-C waits for it
+			if ctx.Err() == nil {
+				n.net.Net.Pass(time.Second)
+			}
+		}
 		differences = len(n.net.Net.Audit(n.posts))
 		over := time.Since(n.virtual) >= healTime || ctx.Err() != nil
 		if differences > 0 && !over {
