@@ -151,6 +151,9 @@ func EntryKey(at records.Coordinate, pos records.Position) []byte { return entry
 // MaxOnTheWay is how many displaced records a bucket serves.
 const MaxOnTheWay = maxOnTheWay
 
+// ErrValue is why a decoder refuses what stands in the database.
+var ErrValue = errValue
+
 // What each decoder makes of a value, encoded again.
 func RecodeRecord(v []byte) ([]byte, error) {
 	s, err := parseStored(v)

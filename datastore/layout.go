@@ -154,16 +154,12 @@ func parseHead(v []byte) (head, error) {
 	if len(v) < fingerprintSize+2 {
 		return head{}, fmt.Errorf("%w: head of %d bytes", errValue, len(v))
 	}
-	sum, err := parseFingerprint(v[:fingerprintSize])
-	if err != nil {
-		return head{}, err
-	}
 	place, err := records.ParsePlace(v[fingerprintSize+2:])
 	if err != nil {
 		return head{}, fmt.Errorf("%w: %w", errValue, err)
 	}
 	bucket, class := parseCountWithClass(binary.BigEndian.Uint16(v[fingerprintSize:]))
-	return head{place: place, class: class, bucket: bucket, sum: sum}, nil
+	return head{place: place, class: class, bucket: bucket, sum: fingerprintOf([fingerprintSize]byte(v))}, nil
 }
 
 func appendFingerprint(b []byte, f records.Fingerprint) []byte {
@@ -174,7 +170,11 @@ func parseFingerprint(v []byte) (records.Fingerprint, error) {
 	if len(v) != fingerprintSize {
 		return records.Fingerprint{}, fmt.Errorf("%w: fingerprint of %d bytes", errValue, len(v))
 	}
-	return records.Fingerprint{Count: binary.BigEndian.Uint64(v), Sum: [32]byte(v[8:])}, nil
+	return fingerprintOf([fingerprintSize]byte(v)), nil
+}
+
+func fingerprintOf(v [fingerprintSize]byte) records.Fingerprint {
+	return records.Fingerprint{Count: binary.BigEndian.Uint64(v[:]), Sum: [32]byte(v[8:])}
 }
 
 // A stored record is its bytes, their digest and the places where it stands.

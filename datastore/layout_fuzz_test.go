@@ -28,6 +28,11 @@ func fuzzValues(f *testing.F, section byte, recode func([]byte) ([]byte, error))
 	for _, p := range stored(f, section) {
 		f.Add([]byte(p[1]))
 	}
+	for _, m := range misformed() {
+		if m.section == section {
+			f.Add(m.value)
+		}
+	}
 	f.Fuzz(func(t *testing.T, v []byte) {
 		if again, err := recode(v); err == nil && !bytes.Equal(again, v) {
 			t.Fatalf("%x is read as %x", v, again)
@@ -38,6 +43,11 @@ func fuzzValues(f *testing.F, section byte, recode func([]byte) ([]byte, error))
 func fuzzPairs(f *testing.F, section byte, recode func(k, v []byte) ([]byte, []byte, error)) {
 	for _, p := range stored(f, section) {
 		f.Add([]byte(p[0]), []byte(p[1]))
+	}
+	for _, m := range misformed() {
+		if m.section == section {
+			f.Add(m.key, m.value)
+		}
 	}
 	f.Fuzz(func(t *testing.T, k, v []byte) {
 		k2, v2, err := recode(k, v)

@@ -44,14 +44,10 @@ func parseMultibase(s string) (User, error) {
 		return User{}, fmt.Errorf("%w: %.64q", ErrNotUser, s)
 	}
 	b, err := base58.Decode(s[1:])
-	if err != nil || len(b) != 2+ed25519.PublicKeySize || !bytes.HasPrefix(b, multicodecEd25519) {
+	if err != nil || len(b) != 2+ed25519.PublicKeySize || !bytes.HasPrefix(b, multicodecEd25519) || User(b[2:]).Multibase() != s {
 		return User{}, fmt.Errorf("%w: %q", ErrNotUser, s)
 	}
-	u := User(b[2:])
-	if u.Multibase() != s {
-		return User{}, fmt.Errorf("%w: %q is not in its shortest form", ErrNotUser, s)
-	}
-	return u, nil
+	return User(b[2:]), nil
 }
 
 // Key is the private key of a person or of a device.

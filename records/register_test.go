@@ -40,16 +40,34 @@ func TestRegisterKey_roundTrip(t *testing.T) {
 	})
 }
 
-func TestRegisterKey_refuses(t *testing.T) {
+// notKeys are no keys of registers, each for a reason of its own.
+func notKeys() []string {
 	u := person(0).User().Multibase()
-	for _, key := range []string{
+	return []string{
 		"", "/", "/profile", "/profile/", "profile/" + u, "/profile/" + u + "/", "/profile/" + u + "/x", "//" + u,
 		"/other/" + u, "/service/" + u, "/service/" + u + "/", "/service/" + u + "/A", "/service/" + u + "/a/b",
 		"/profile/did:key:" + u, "/profile/" + u[1:], "/profile/" + strings.ToUpper(u), "/name/ada", "/pk/" + u,
 		"/service/" + u + "/" + strings.Repeat("x", 65), "/profile/" + u + "\x00",
-	} {
+	}
+}
+
+func TestRegisterKey_refuses(t *testing.T) {
+	for _, key := range notKeys() {
 		if id, err := records.ParseRegisterKey(key); !errors.Is(err, records.ErrNotRegister) {
 			t.Errorf("%q is read as %v, %v", key, id, err)
+		}
+	}
+}
+
+// A register is named as its key is, or cannot be.
+func TestRegisterID_check(t *testing.T) {
+	for name, want := range map[string]error{
+		records.Profile: nil, records.Identity: nil, "service/relay.eu-1_a": nil, "service/" + strings.Repeat("x", 64): nil,
+		"": records.ErrNotRegister, "other": records.ErrNotRegister, "service/": records.ErrNotRegister,
+		"service/A": records.ErrNotRegister, "service/" + strings.Repeat("x", 65): records.ErrNotRegister,
+	} {
+		if err := (records.RegisterID{User: person(0).User(), Name: name}).Check(); !errors.Is(err, want) {
+			t.Errorf("%q: %v, want %v", name, err, want)
 		}
 	}
 }
@@ -58,6 +76,9 @@ func TestRegisterKey_refuses(t *testing.T) {
 func FuzzParseRegisterKey(f *testing.F) {
 	f.Add(profileOf(0).Key())
 	f.Add(records.RegisterID{User: person(1).User(), Name: "service/relay.eu-1_a"}.Key())
+	for _, key := range notKeys() {
+		f.Add(key)
+	}
 	f.Fuzz(func(t *testing.T, key string) {
 		id, err := records.ParseRegisterKey(key)
 		if err == nil && id.Key() != key {
@@ -231,6 +252,9 @@ func FuzzRegisterBody(f *testing.F) {
 		return forge(t, testNet, person(0).User(), records.Draft{Head: records.RegisterHead{Name: records.Profile}, Rev: 1 << 16, Body: b})
 	}
 	f.Add(b)
+	for _, b := range [][]byte{nil, []byte("\xff"), {0x12, 1, 1}, {0x0a, 1, 0x07}, {0x1a, 1, 'x'}, bytes.Repeat([]byte{0x1a, 1, 'x'}, records.MaxProfileLinks+1)} {
+		f.Add(b)
+	}
 	f.Add(sealRegister(f, person(0), nil, 1, records.Profile, records.RegisterBody{Value: b, Party: person(1).User(), Replaces: records.ID{1}, Consent: [64]byte{1}}, 0).Body())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if p, err := records.ParseProfile(b); err == nil {

@@ -45,15 +45,12 @@ func NormalizeTag(s string) (Tag, error) {
 const foldRounds = 4
 
 // fold repeats normalisation until it changes nothing, and tells whether it got there.
-func fold(s string) (string, bool) {
-	for range foldRounds {
+func fold(s string) (folded string, settled bool) {
+	for round := 0; round < foldRounds && !settled; round++ {
 		t := norm.NFKC.String(visible(caseFold(norm.NFKC.String(s))))
-		if t == s {
-			return t, true
-		}
-		s = t
+		s, settled = t, t == s
 	}
-	return s, false
+	return s, settled
 }
 
 // caseFold is Unicode's full case folding. Cherokee folds to capitals, because

@@ -15,6 +15,12 @@ func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{`{"text":"x"}`, `{"text":"x","tags":["a"],"mentions":["me"],"reply_to":null}`, `{"a":[[{}]]}`, `{"text":1e400}`, "\ufeff{}", `{"text":"\ud800"}`} {
 		f.Add(seed)
 	}
+	for _, refused := range []string{
+		"", "null", "[]", "{", "{}{}", `{"text":}`, `{"text":"a","TEXT":"b"}`, "{\"text\":\"\xff\"}", `{"tags":[1}`, `{"tags":[[[1,`,
+		`{"tags":` + strings.Repeat("[", 10) + strings.Repeat("]", 10) + "}", strings.Repeat(`{"text":`, 10) + strings.Repeat("}", 10),
+	} {
+		f.Add(refused)
+	}
 	f.Fuzz(func(t *testing.T, body string) {
 		got, err := api.DecodeDraft(body)
 		if err != nil {

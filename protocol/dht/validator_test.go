@@ -199,6 +199,8 @@ func FuzzValueEntry(f *testing.F) {
 	filed := "/profile/" + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString([]byte(id.Key()))
 	f.Add(filed, dht.EncodeValue(id.Key(), good))
 	f.Add("/profile", []byte{10, 0})
+	f.Add("/profile/no base32!", dht.EncodeValue(id.Key(), good))
+	f.Add(filed, []byte{10, 5, 'x'}) // cut in a field
 	f.Fuzz(func(t *testing.T, filedAt string, entry []byte) {
 		s := &shelf{}
 		err := dht.PutValue(t.Context(), newValidator(t), s, filedAt, entry)

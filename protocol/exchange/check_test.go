@@ -34,19 +34,20 @@ func damaged(r *records.Record) []byte {
 	return b
 }
 
-// A bucket that cannot be spoils itself alone, and says so.
-func TestFetch_hostileBuckets(t *testing.T) {
+// hostileBucket is an answer to q that cannot be, or no change of one that can.
+type hostileBucket struct {
+	name   string
+	change func(b *pb.Bucket)
+}
+
+func hostileBuckets(t testing.TB) (q records.Query, good func() *pb.Bucket, hostile []hostileBucket) {
 	rs := posts(t, 1, 5)
 	slices.Reverse(rs) // newest first
 	stranger := post(t, 2, 1)
 	foreign := postAt(t, testNetwork(t, "other"), 1, 1, noon)
 	place := month(rs[0])
-	good := func() *pb.Bucket { return &pb.Bucket{Records: bytesOf(rs[1:]...), Count: 4} }
-	before := place.Position(rs[0])
-	for _, c := range []struct {
-		name   string
-		change func(b *pb.Bucket)
-	}{
+	good = func() *pb.Bucket { return &pb.Bucket{Records: bytesOf(rs[1:]...), Count: 4} }
+	return records.Query{Place: place, Before: place.Position(rs[0]), Limit: 4}, good, []hostileBucket{
 		{"as it should be", nil},
 		{"oldest first", func(b *pb.Bucket) { slices.Reverse(b.Records) }},
 		{"a record twice", func(b *pb.Bucket) { b.Records[1] = b.Records[0] }},
@@ -61,10 +62,15 @@ func TestFetch_hostileBuckets(t *testing.T) {
 		{"another's witness", func(b *pb.Bucket) { b.Witnesses = bytesOf(stranger) }},
 		{"a witness twice", func(b *pb.Bucket) { b.Witnesses = bytesOf(rs[0], rs[0]) }},
 		{"a forged witness", func(b *pb.Bucket) { b.Witnesses = [][]byte{damaged(rs[0])} }},
-		{"a fingerprint of 31 bytes", func(b *pb.Bucket) { b.Fingerprint = &pb.Fingerprint{Count: 1, Sum: make([]byte, 31)} }},
 		{"fewer than fit", func(b *pb.Bucket) { b.Records, b.More = b.Records[:2], true }},
 		{"a fingerprint nobody asked for", func(b *pb.Bucket) { b.Fingerprint = &pb.Fingerprint{Count: 1, Sum: make([]byte, 32)} }},
-	} {
+	}
+}
+
+// A bucket that cannot be spoils itself alone, and says so.
+func TestFetch_hostileBuckets(t *testing.T) {
+	q, good, hostile := hostileBuckets(t)
+	for _, c := range hostile {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, 2, func(t *testing.T, w *world) {
 				b := good()
@@ -72,7 +78,6 @@ func TestFetch_hostileBuckets(t *testing.T) {
 					c.change(b)
 				}
 				w.playFetch(t, 1, b, good())
-				q := records.Query{Place: place, Before: before, Limit: 4}
 				answers, err := w.client(t, 0).Fetch(t.Context(), w.id(1), []records.Query{q, q})
 				if err != nil {
 					t.Fatal(err)
@@ -81,6 +86,42 @@ func TestFetch_hostileBuckets(t *testing.T) {
 					t.Errorf("the bucket: %v", answers[0].Err)
 				}
 				if a := answers[1]; a.Err != nil || len(a.Bucket.Records) != 4 {
+					t.Errorf("the one beside it: %+v", a)
+				}
+			})
+		})
+	}
+}
+
+func sumOf(size int) *pb.Fingerprint { return &pb.Fingerprint{Count: 1, Sum: make([]byte, size)} }
+
+// hostilePrints are answers to a print of r's month.
+func hostilePrints(t testing.TB, r *records.Record) map[string]*pb.Bucket {
+	return map[string]*pb.Bucket{
+		"a fingerprint of 31 bytes":       {Count: 1, Fingerprint: sumOf(31)},
+		"records nobody asked for":        {Count: 1, Fingerprint: sumOf(32), Records: bytesOf(r)},
+		"more than a bucket can hold":     {Count: 65, Fingerprint: sumOf(32)},
+		"a witness of another's timeline": {Count: 1, Fingerprint: sumOf(32), Witnesses: bytesOf(post(t, 2, 1))},
+	}
+}
+
+// A print that cannot be is refused, and the one beside it is not.
+func TestFetch_hostilePrints(t *testing.T) {
+	r := post(t, 1, 1)
+	for name, hostile := range hostilePrints(t, r) {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 2, func(t *testing.T, w *world) {
+				w.playFetch(t, 1, hostile, &pb.Bucket{Count: 1, Fingerprint: sumOf(32)})
+				q := newest(month(r), 0)
+				q.Print = true
+				answers, err := w.client(t, 0).Fetch(t.Context(), w.id(1), []records.Query{q, q})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !errors.Is(answers[0].Err, exchange.ErrProtocol) {
+					t.Errorf("the print: %v", answers[0].Err)
+				}
+				if a := answers[1]; a.Err != nil || a.Bucket.Fingerprint.Count != 1 {
 					t.Errorf("the one beside it: %+v", a)
 				}
 			})
@@ -170,8 +211,15 @@ func TestFetch_alwaysTooLarge(t *testing.T) {
 	})
 }
 
-// An outcome that cannot be is an error of that put alone.
-func TestPut_hostileOutcomes(t *testing.T) {
+// outcome is what became of a put, and whether it can be.
+type outcome struct {
+	name string
+	o    *pb.Outcome
+	good bool
+}
+
+// outcomes are answers to the put of a record at its month, with what they point at.
+func outcomes(t testing.TB) (ours *records.Record, held [][]byte, all []outcome) {
 	rs := posts(t, 1, 3)
 	ours, other := rs[1], rs[2]
 	newer := edit(t, ours, 1)
@@ -181,14 +229,10 @@ func TestPut_hostileOutcomes(t *testing.T) {
 		at := month(r).Position(r)
 		return &pb.Position{Created: uint64(at.Created), Key: at.Key[:]}
 	}
-	held := bytesOf(newer, other, ours, stranger, rs[0])
+	held = bytesOf(newer, other, ours, stranger, rs[0])
 	held = append(held, damaged(newer), post(t, 1, 13*60*60).Bytes()) // the last is ahead of our clock
 	const stored, have, below = pb.Verdict_VERDICT_STORED, pb.Verdict_VERDICT_HAVE, pb.Verdict_VERDICT_BELOW
-	for _, c := range []struct {
-		name string
-		o    *pb.Outcome
-		good bool
-	}{
+	return ours, held, []outcome{
 		{"stored", &pb.Outcome{Verdict: stored}, true},
 		{"stored, another displaced", &pb.Outcome{Verdict: stored, Displaced: []uint32{1}}, true},
 		{"stored, one of our future displaced", &pb.Outcome{Verdict: stored, Displaced: []uint32{6}}, true},
@@ -214,11 +258,17 @@ func TestPut_hostileOutcomes(t *testing.T) {
 		{"itself displaced", &pb.Outcome{Verdict: stored, Displaced: []uint32{2}}, false},
 		{"three displaced", &pb.Outcome{Verdict: stored, Displaced: []uint32{1, 1, 1}}, false},
 		{"none of these displaced", &pb.Outcome{Verdict: stored, Displaced: []uint32{1 << 31}}, false},
-	} {
+	}
+}
+
+// An outcome that cannot be is an error of that put alone.
+func TestPut_hostileOutcomes(t *testing.T) {
+	ours, held, all := outcomes(t)
+	for _, c := range all {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, 2, func(t *testing.T, w *world) {
 				w.script(t, 1, func(r *raw) {
-					m := &pb.PutReply{Records: held, Outcomes: []*pb.Outcome{c.o, {Verdict: stored}}}
+					m := &pb.PutReply{Records: held, Outcomes: []*pb.Outcome{c.o, {Verdict: pb.Verdict_VERDICT_STORED}}}
 					r.sendFrame(&pb.Reply{Id: r.request().GetId(), Body: &pb.Reply_Put{Put: m}})
 					r.drain()
 				})

@@ -27,6 +27,15 @@ func FuzzServer(f *testing.F) {
 	f.Add(mustFrame(f, reconcileRequest(5, &pb.Reconcile{Message: firstMessage(f, newHoldings())})))
 	f.Add(mustFrame(f, reconcileRequest(6, &pb.Reconcile{Wants: []*pb.Standing{standingMessage(everywhere(r)[1])}})))
 	f.Add(mustFrame(f, offerRequest(5, nameOf(f, 0), month(r))))
+	nowhere := proto.CloneOf(fetchRequest(1, newest(month(r), 64)))
+	nowhere.GetFetch().Queries[0].Place = []byte{1}
+	f.Add(mustFrame(f, nowhere))
+	never := proto.CloneOf(fetchRequest(1, newest(month(r), 64)))
+	never.GetFetch().Queries[0].Before = &pb.Position{Key: []byte{1}}
+	f.Add(mustFrame(f, never))
+	f.Add(mustFrame(f, fetchRequest(1)))
+	f.Add(mustFrame(f, putRequest(0, everywhere(r)...)))
+	f.Add([]byte{3, 0xff, 0xff, 0xff})
 	f.Add(append(mustFrame(f, put), 0x80, 0x80))
 	f.Add([]byte{0})
 	f.Fuzz(func(t *testing.T, sent []byte) {
@@ -73,24 +82,37 @@ func FuzzServer(f *testing.F) {
 
 // Whatever a peer answers to a fetch, each bucket is an error or keeps the rules.
 func FuzzFetchReply(f *testing.F) {
-	rs := posts(f, 1, 3, "cats")
-	queries := []records.Query{newest(month(rs[0]), 2), newest(records.TagPlace("cats"), 0)}
-	fp := &pb.Fingerprint{Count: 3, Sum: make([]byte, 32)}
-	good := &pb.Reply{Id: 1, Prefix: 3, Body: &pb.Reply_Fetch{Fetch: &pb.FetchReply{Buckets: []*pb.Bucket{
-		{Records: bytesOf(rs[2], rs[1]), Count: 3, More: true, Fingerprint: fp}, {Witnesses: bytesOf(rs[0]), Fingerprint: fp},
-	}}}}
-	f.Add(mustFrame(f, good))
-	f.Add(mustFrame(f, &pb.Reply{Id: 1, Body: &pb.Reply_Refusal{Refusal: &pb.Refusal{Code: 9, Sentence: "busy"}}}))
-	hot := proto.CloneOf(good)
-	for _, b := range hot.GetFetch().GetBuckets() {
-		b.Hot, b.Copies = true, [][]byte{nameOf(f, 2)}
+	q, good, hostile := hostileBuckets(f)
+	r := post(f, 1, 1)
+	prints := newest(month(r), 0)
+	prints.Print = true
+	queries := []records.Query{q, prints}
+	sum := &pb.Bucket{Count: 1, Fingerprint: sumOf(32)}
+	reply := func(more bool, buckets ...*pb.Bucket) []byte {
+		return mustFrame(f, &pb.Reply{Id: 1, Prefix: 3, More: more, Body: &pb.Reply_Fetch{Fetch: &pb.FetchReply{Buckets: buckets}}})
 	}
-	f.Add(mustFrame(f, hot))
-	split := proto.CloneOf(good)
-	split.More = true
-	split.GetFetch().Buckets = split.GetFetch().GetBuckets()[:1]
-	good.GetFetch().Buckets = good.GetFetch().GetBuckets()[1:]
-	f.Add(append(mustFrame(f, split), mustFrame(f, good)...))
+	for _, c := range hostile {
+		b := good()
+		if c.change != nil {
+			c.change(b)
+		}
+		f.Add(reply(false, b, sum))
+	}
+	for _, b := range hostilePrints(f, r) {
+		f.Add(reply(false, good(), b))
+	}
+	f.Add(append(reply(true, good()), reply(false, sum)...))
+	f.Add(mustFrame(f, &pb.Reply{Id: 1, Body: &pb.Reply_Refusal{Refusal: &pb.Refusal{Code: 9, Sentence: "busy"}}}))
+	f.Add(mustFrame(f, &pb.Reply{Prefix: 3}))
+	f.Add([]byte{3, 0xff, 0xff, 0xff})
+	busy := &pb.Bucket{Refusal: &pb.Refusal{Code: pb.Code_CODE_BUSY, Sentence: "not now"}}
+	f.Add(reply(false, busy, busy))
+	hot := good()
+	hot.Hot, hot.Copies = true, [][]byte{nameOf(f, 2)}
+	long := good()
+	long.Hot, long.Copies = true, [][]byte{make([]byte, protocol.MaxCopyBytes+1)}
+	f.Add(reply(false, hot, sum))
+	f.Add(reply(false, long, sum))
 	f.Fuzz(func(t *testing.T, sent []byte) {
 		answers, err := answerWith(t, sent, func(c *exchange.Client, w *world) ([]exchange.Answer, error) {
 			return c.Fetch(context.Background(), w.id(1), queries)
@@ -123,6 +145,15 @@ func FuzzPutReply(f *testing.F) {
 	f.Add(mustFrame(f, &pb.Reply{Id: 1, Body: &pb.Reply_Put{Put: &pb.PutReply{Outcomes: []*pb.Outcome{
 		{Verdict: pb.Verdict_VERDICT_BELOW, Bound: bound}, {Verdict: pb.Verdict_VERDICT_REFUSED, Refusal: &pb.Refusal{Code: 10}},
 	}}}}))
+	replaced, envelopes, all := outcomes(f)
+	if replaced.ID() != rs[1].ID() {
+		f.Fatal("outcomes of another put")
+	}
+	for _, c := range all {
+		f.Add(mustFrame(f, &pb.Reply{Id: 1, Body: &pb.Reply_Put{Put: &pb.PutReply{
+			Records: envelopes, Outcomes: []*pb.Outcome{c.o, {Verdict: pb.Verdict_VERDICT_STORED}},
+		}}}))
+	}
 	f.Fuzz(func(t *testing.T, sent []byte) {
 		results, err := answerWith(t, sent, func(c *exchange.Client, w *world) ([]exchange.Result, error) {
 			return c.Put(context.Background(), w.id(1), puts)

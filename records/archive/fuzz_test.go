@@ -22,6 +22,15 @@ func FuzzReader(f *testing.F) {
 		f.Add(b)
 		f.Add(b[:len(b)/2])
 	}
+	for _, b := range unreadable() {
+		f.Add(b)
+	}
+	small := write(f, []archive.Entry{{Bytes: []byte("x"), Standings: []archive.Standing{{Root: 1}, {Level: 2}}}}, 0)
+	for n := range small {
+		f.Add(small[:n]) // it ends wherever it can
+	}
+	f.Add(append(small, 0))
+	f.Add([]byte("starling archive 2\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := archive.NewReader(bytes.NewReader(b))
 		if err != nil {

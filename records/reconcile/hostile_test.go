@@ -175,11 +175,10 @@ func TestRespond_bounded(t *testing.T) {
 	}
 }
 
-// What no honest peer sends is refused.
-func TestRespond_refuses(t *testing.T) {
-	set := setOf(random(rand.New(rand.NewPCG(17, 18)), 10))
-	head := make([]byte, 17)
-	for name, ranges := range map[string][]byte{
+// dishonest are ranges that no honest peer sends.
+func dishonest() map[string][]byte {
+	element := append([]byte{0}, bytes.Repeat([]byte{0x90}, 96)...) // all of its coordinate, its key, its id
+	return map[string][]byte{
 		"bound that ends in zero":      {1 << 4, 0},
 		"bound of 97 bytes":            append([]byte{0x90, 0x0c}, make([]byte, 97)...),
 		"bounds that do not ascend":    {1 << 4, 5, 1 << 4, 5},
@@ -193,7 +192,26 @@ func TestRespond_refuses(t *testing.T) {
 		"cut within a mark":            {1, 3, 1, 2},
 		"more digests than bytes":      {2, 100, 1},
 		"more digests than allowed":    append([]byte{2, 0x81, 0x01}, make([]byte, 129*8)...),
-	} {
+		"index of 2^31":                append([]byte{4, 1}, binary.AppendUvarint(nil, 1<<31)...),
+		"33 bytes of a coordinate":     append([]byte{5, 1, 33}, element...),
+		"element outside its range":    append([]byte{1<<4 | 5, 0x80, 1}, element...),
+		"element twice":                append(append([]byte{5, 2}, element...), element...),
+		"more ranges than allowed":     manyRanges(1<<15 + 1),
+	}
+}
+
+// manyRanges are n ranges of which nothing is said.
+func manyRanges(n int) (b []byte) {
+	for i := range n {
+		b = append(b, 3<<4, byte(i>>8), byte(i), 1)
+	}
+	return b
+}
+
+func TestRespond_refuses(t *testing.T) {
+	set := setOf(random(rand.New(rand.NewPCG(17, 18)), 10))
+	head := make([]byte, 17)
+	for name, ranges := range dishonest() {
 		if _, err := reconcile.Respond(set, reconcile.Start, reconcile.End, slices.Concat(head, ranges), wide); !errors.Is(err, reconcile.ErrMessage) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -223,6 +241,9 @@ func FuzzRespond(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	for _, ranges := range dishonest() {
+		f.Add(slices.Concat(make([]byte, 17), ranges))
+	}
 	f.Fuzz(func(t *testing.T, message []byte) {
 		answer, err := reconcile.Respond(set, reconcile.Start, reconcile.End, message, small)
 		if err != nil && !errors.Is(err, reconcile.ErrMessage) {
@@ -248,6 +269,12 @@ func FuzzSession(f *testing.F) {
 	}, 100)
 	if err != nil {
 		f.Fatal(err)
+	}
+	for _, ranges := range dishonest() {
+		f.Add(append(binary.AppendUvarint(nil, uint64(len(ranges))), ranges...))
+	}
+	for _, a := range [][]byte{oneListed, halfDiffers, nothingMore, noneLacked, lacked201st} {
+		f.Add(append([]byte{byte(len(a))}, a...))
 	}
 	f.Fuzz(func(t *testing.T, answers []byte) {
 		s := reconcile.NewSession(set, reconcile.Salt{}, reconcile.Start, reconcile.End, reconcile.Limits{Items: 1_000, Rounds: 20})

@@ -15,8 +15,16 @@ import (
 // What Check takes, the library decodes, and encodes to the same bytes but for
 // the fields that it does not know: those it puts last.
 func FuzzWireCheck(f *testing.F) {
+	for _, r := range rules() {
+		f.Add(r.good)
+		f.Add(r.bad)
+	}
 	f.Add([]byte{3 << 3, 1, 8 << 3, 1})
 	f.Add(nested(5))
+	f.Add(nested(6))
+	f.Add(tagged(24, 2, 0, 0xc2, 1, 0))
+	f.Add(protowire.AppendBytes(tagged(21, 2), make([]byte, limits.Fields)))
+	f.Add(bytes.Repeat(tagged(26, 2, 0), limits.Fields+1))
 	f.Add(tagged(20, 2, 3, 0, 1, 2))
 	f.Add(append(tagged(30, 2, 0), tagged(35, 0, 1)...))
 	f.Add(append(tagged(13, 2, 4, 3<<3, 1, 19<<3&0x7f, 1), tagged(99, 2, 1, 0)...))

@@ -89,13 +89,15 @@ func mustDescribe() protoreflect.MessageDescriptor {
 	return file.Messages().Get(0)
 }
 
-// Each rule, by bytes that break it alone and bytes beside them that keep it.
-func TestCheck_rules(t *testing.T) {
+// rule is bytes that break one rule alone, and bytes beside them that keep it.
+type rule struct {
+	name      string
+	good, bad []byte
+}
+
+func rules() []rule {
 	long := []byte{0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01}
-	for _, c := range []struct {
-		name      string
-		good, bad []byte
-	}{
+	return []rule{
 		{"ascending", []byte{3 << 3, 1, 4 << 3, 1}, []byte{4 << 3, 1, 3 << 3, 1}},
 		{"singular once", []byte{3 << 3, 1}, []byte{3 << 3, 1, 3 << 3, 1}},
 		{"list of strings", tagged(24, 2, 0, 0xc2, 1, 0), tagged(4, 2, 0)},
@@ -146,7 +148,12 @@ func TestCheck_rules(t *testing.T) {
 		{"unknown field once", tagged(99, 0, 1), append(tagged(99, 0, 1), tagged(99, 0, 1)...)},
 		{"unknown field in shortest form", tagged(99, 0, 0), tagged(99, 0, 0x80, 0)},
 		{"nested message", tagged(13, 2, 2, 3<<3, 1), tagged(13, 2, 2, 3<<3, 0)},
-	} {
+	}
+}
+
+// Each rule holds.
+func TestCheck_rules(t *testing.T) {
+	for _, c := range rules() {
 		if err := check(c.good); err != nil {
 			t.Errorf("%s: %x: %v", c.name, c.good, err)
 		}
@@ -159,6 +166,18 @@ func TestCheck_rules(t *testing.T) {
 		if err := wire.Unmarshal(c.bad, dynamicpb.NewMessage(everything), limits); !errors.Is(err, wire.ErrWire) {
 			t.Errorf("%s: %x was decoded: %v", c.name, c.bad, err)
 		}
+	}
+}
+
+// What passes and the library refuses all the same, as what lacks a field that an old
+// message must have, is refused as anything else is.
+func TestUnmarshal_libraryRefuses(t *testing.T) {
+	m := &descriptorpb.UninterpretedOption_NamePart{}
+	if err := wire.Check(nil, m.ProtoReflect().Descriptor(), limits); err != nil {
+		t.Fatal(err)
+	}
+	if err := wire.Unmarshal(nil, m, limits); !errors.Is(err, wire.ErrWire) {
+		t.Errorf("a message without what it requires: %v", err)
 	}
 }
 
