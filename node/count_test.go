@@ -173,6 +173,7 @@ func (f forgetful) Merge(ctx context.Context, puts []records.Put) ([]records.Out
 func TestOffer_parentsLearn(t *testing.T) {
 	network := shallow(t, 4, 3)
 	simulate(t, crowd(network, 0, 52), func(ctx context.Context, net *nodetest.Network) {
+		net.Pass(time.Minute) // what everybody holds is offered once they have found each other
 		for _, x := range net.Nodes {
 			x.Lie(func(truth node.ServedStore) node.ServedStore { return forgetful{truth} })
 		}

@@ -48,11 +48,14 @@ const (
 	// by a factor of two an hour. Nothing here waits for that: they hold more than their
 	// share for as long.
 	settling = 30 * time.Second
-	interval = 3 * time.Minute
+	// An interval is what nodes are given, and what they are given to heal in: what a
+	// minute of a thousand nodes costs hardly depends on it.
+	interval = time.Minute
 	readers  = 8
 	// Each post that is under way is a hundred connections to members of its places, most
-	// of them new, and all are kept for a while.
-	atOnce = 8
+	// of them new, and all are kept for a while. Fewer at once take more of virtual time,
+	// which a thousand nodes at rest cost too.
+	atOnce = 16
 	// healing has so long, and is looked at so often.
 	healTime, healLook = 2*interval + time.Minute, 30 * time.Second
 )
@@ -142,7 +145,7 @@ func (n *night) join(ctx context.Context, s *campaign.Simulation) (err error) {
 // publish has nodes all over the network post, while some watch.
 func (n *night) publish(ctx context.Context, _ *campaign.Simulation) error {
 	n.begin()
-	drafts, err := n.drafts(n.Size(1_000, 100))
+	drafts, err := n.drafts(n.Size(500, 100))
 	if err != nil {
 		return err
 	}
