@@ -131,7 +131,7 @@ func (h *hearing) begin(s Source) *way {
 	root, _ := s.root()
 	w := &way{at: root.Coordinate(), tag: s.tag != "", begun: make(chan struct{})}
 	if w.tag {
-		w.at = protocol.ShardCoordinate(h.node.config.Network, protocol.ShardOf(s.tag))
+		w.at = h.node.gossip.Coordinate(protocol.ShardOf(s.tag))
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()

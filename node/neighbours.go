@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
-
-	"github.com/starling-social/starling/protocol"
 )
 
 // protectTag marks members of our neighbourhood in the connection manager.
@@ -39,7 +37,7 @@ func (n *Node) followPrefix(ctx context.Context) error {
 		}
 		if !n.config.Client {
 			n.gossip.SetRelayed(func(shard byte) bool {
-				return n.dht.Surrounds(protocol.ShardCoordinate(n.config.Network, shard)) // which takes no room
+				return n.dht.Surrounds(n.gossip.Coordinate(shard)) // which takes no room
 			})
 		}
 		n.protect(protected)

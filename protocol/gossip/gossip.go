@@ -127,6 +127,9 @@ func New(cfg Config) (*Gossip, error) {
 	}, nil
 }
 
+// Coordinate is where on the ring a shard has its relays, as [protocol.ShardCoordinate] works it out.
+func (g *Gossip) Coordinate(shard byte) records.Coordinate { return g.links.coordinates[shard] }
+
 // SetRelayed says which shards this node relays; none until it is called. Call it again, also with the same function,
 // whenever its answers may have changed. What is no longer relayed is unsubscribed from, unless it is watched.
 func (g *Gossip) SetRelayed(relayed func(shard byte) bool) {
