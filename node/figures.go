@@ -22,6 +22,7 @@ func nodeFigures() []figure {
 		gauge("starling_start_time_seconds", "When the node was made, Unix time by its own clock.", func(i *instant) float64 { return unix(i.started) }),
 		gauge("starling_clock_seconds", "What the node takes for the present, Unix time.", func(i *instant) float64 { return unix(i.at) }),
 		gauge("starling_ready", "1 when the node can do its work.", func(i *instant) float64 { return truth(i.health.Ready) }),
+		gauge("starling_twin", "1 while others say that another node runs with this node's identity.", func(i *instant) float64 { return truth(i.Twin) }),
 		gauges("starling_ailment", "1 for each reason why the node is not ready.", func(i *instant, say tell) {
 			for _, code := range Ailments() {
 				is := slices.ContainsFunc(i.health.Reasons, func(a Ailment) bool { return a.Code == code })

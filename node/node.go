@@ -218,6 +218,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.refetch(ctx) })
 	g.Go(func() error { return n.scrub(ctx) })
 	g.Go(func() error { return n.tellBrims(ctx) })
+	g.Go(func() error { return n.tellTwin(ctx) })
 	err := g.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil

@@ -25,6 +25,7 @@ type Status struct {
 	Network    string // the name as given
 	NetworkID  string // as on the wire
 	Ready      bool
+	Twin       bool      // another node runs with our identity, as some say whom both asked
 	Peers      int       // connected
 	Prefix     int       // bits of coordinate that all we hold shares
 	Narrowed   int       // of these, bits that our neighbourhood does not share, because we have no room for all of it
@@ -124,7 +125,7 @@ func (n *Node) Status() Status {
 	view := n.dht.Status()
 	s := Status{
 		PeerID: n.host.ID(), Network: n.config.Network.Name, NetworkID: n.config.Network.ID(),
-		Ready: n.isReady(), Peers: len(n.host.Network().Peers()),
+		Ready: n.isReady(), Twin: n.twin(), Peers: len(n.host.Network().Peers()),
 		Prefix: view.Prefix, Narrowed: view.Narrowed, ShortOf: n.shortOf(view.Narrowed), Members: view.Members, Size: view.Size, Planted: view.Planted, PlantedAt: view.PlantedAt,
 		Routing: routingOf(view),
 		Records: stats.Records, StoreBytes: stats.Bytes, Quota: n.config.StoreQuota, Kept: keptOf(stats),

@@ -15,7 +15,7 @@ import (
 // one person, live twice. Others take the two for one member and reach either of them.
 // What both publish everybody reads; what one edits the other edits further, and all show
 // the same; what one deletes stays deleted, though the other had edited it; and each of
-// the two comes to hold all that a member should.
+// the two comes to hold all that a member should. Both are told that there are two.
 func TestTwins_loseNothing(t *testing.T) {
 	const number = 2
 	var first node.Config
@@ -57,5 +57,10 @@ func TestTwins_loseNothing(t *testing.T) {
 			}
 		}
 		mustHold(t, net, append(rs, last, tombstone.Record))
+		for _, x := range net.Nodes {
+			if told, want := x.Status().Twin, x == one || x == two; told != want {
+				t.Errorf("node %d says that it has a twin: %t, want %t", x.Index, told, want)
+			}
+		}
 	})
 }

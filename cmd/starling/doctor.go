@@ -125,6 +125,10 @@ func nodeCheck(dir string, s api.Status, running bool) doctor.Check {
 	return doctor.Check{Name: "node", Look: func(_ context.Context, say doctor.Say) {
 		if running {
 			say(doctor.OK, fmt.Sprintf("runs for %s as version %s, with %d nodes connected", time.Duration(s.Uptime)*time.Second, s.Version, s.Peers), "")
+			if s.Twin {
+				say(doctor.Fail, "another node runs with the same key: others take the two for one, and count one copy of a record where they think there are two",
+					"stop one of them, move its node.key away and start it again: it makes a key of its own")
+			}
 			if s.Version != node.Version {
 				say(doctor.Warn, "this program is version "+node.Version+", the node that runs "+s.Version, "start the node again")
 			}

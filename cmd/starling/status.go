@@ -38,6 +38,9 @@ func (a *app) status(s api.Status) error {
 	if !s.Ready {
 		state = "looking for the network"
 	}
+	if s.Twin {
+		state = "one of TWO NODES THAT RUN WITH ITS KEY (give one a key of its own), " + state
+	}
 	return a.out.line(`node      %s, %s for %s
 network   %s (%s), about %.0f nodes, %d of them connected
 keeps     %d records in %s, with %d others of its neighbourhood (%d bits)%s

@@ -84,6 +84,7 @@ type Status struct {
 	Network    string     `json:"network" doc:"The network's name." example:"main"`
 	NetworkID  string     `json:"network_id" doc:"Its name and parameters, as on the wire." example:"main.1f3a5b7c"`
 	Ready      bool       `json:"ready" doc:"Whether the node can find others."`
+	Twin       bool       `json:"twin" doc:"Whether another node runs with this one's key, as two or more say whom both have asked. One of them should be given a key of its own."`
 	Peers      int        `json:"peers" doc:"Connected peers." example:"24"`
 	Prefix     int        `json:"prefix" doc:"Bits of coordinate that all that the node holds shares."`
 	Narrowed   int        `json:"narrowed" doc:"Of these, bits that its neighbourhood does not share, because there is no room for all of it: with 1 it holds half, with 2 a quarter."`
@@ -194,7 +195,7 @@ type Routing struct {
 func statusOf(s node.Status, me records.User) Status {
 	out := Status{
 		PeerID: s.PeerID.String(), User: me.String(), Network: s.Network, NetworkID: s.NetworkID, Ready: s.Ready,
-		Peers: s.Peers, Prefix: s.Prefix, Narrowed: s.Narrowed, ShortOf: s.ShortOf, Members: s.Members, Size: s.Size, Planted: s.Planted, Routing: Routing(s.Routing),
+		Twin: s.Twin, Peers: s.Peers, Prefix: s.Prefix, Narrowed: s.Narrowed, ShortOf: s.ShortOf, Members: s.Members, Size: s.Size, Planted: s.Planted, Routing: Routing(s.Routing),
 		Records: s.Records, StoreBytes: s.StoreBytes, StoreQuota: s.Quota,
 		Kept:    Kept{Own: s.Kept.Own, Held: s.Kept.Held, Followed: s.Kept.Followed, Cached: s.Kept.Cached},
 		Healing: healingOf(s.Healing, s.Mending), Cached: s.Cached, CacheBytes: s.CachedSize, Hot: s.Hot, Copies: s.Copies,

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -43,6 +45,8 @@ type Client struct {
 	now      func() time.Time
 	log      *slog.Logger
 	prefixes *lru.Cache[peer.ID, heard]
+	run      uint64 // drawn by chance
+	twins    tellings
 	running  sync.WaitGroup // of conns
 
 	mu     sync.Mutex // protects what follows
@@ -70,7 +74,7 @@ func NewClient(cfg ClientConfig) *Client {
 	}
 	c := &Client{
 		host: cfg.Host, door: cfg.Door, id: protocol.ExchangeID(cfg.Door.Network()), asked: cfg.Asked, now: cfg.Now, log: cfg.Log,
-		prefixes: prefixes, conns: map[peer.ID]*conn{},
+		prefixes: prefixes, run: 1 + rand.Uint64N(math.MaxUint64), twins: newTellings(), conns: map[peer.ID]*conn{},
 	}
 	if c.asked == nil {
 		c.asked = func(peer.ID) {}
@@ -133,8 +137,16 @@ func (c *Client) KnownPrefix(p peer.ID) (bits int, ok bool) {
 	return h.bits, ok && time.Since(h.at) < prefixFresh
 }
 
-// note remembers the prefix that came with an answer of p.
-func (c *Client) note(p peer.ID, bits int) {
+// Twins is how many peers said within ten minutes that another node asks them with our
+// identity.
+func (c *Client) Twins() int { return c.twins.count(time.Now()) }
+
+// note remembers what came with an answer of p besides the answer.
+func (c *Client) note(p peer.ID, reply *pb.Reply) {
+	if reply.GetTwin() {
+		c.twins.note(p, time.Now())
+	}
+	bits := int(reply.GetPrefix())
 	if h, ok := c.prefixes.Peek(p); ok && h.bits == bits && time.Since(h.at) < prefixNoted {
 		return
 	}
@@ -179,7 +191,7 @@ func (c *Client) conn(p peer.ID) (k *conn, pooled bool, err error) {
 		return k, true, nil
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	k = newConn(p, func(bits int) { c.note(p, bits) }, cancel)
+	k = newConn(p, c.run, func(reply *pb.Reply) { c.note(p, reply) }, cancel)
 	c.conns[p] = k
 	c.running.Go(func() {
 		k.run(ctx, c.open)

@@ -23,7 +23,8 @@ type conn struct {
 	peer   peer.ID
 	room   *semaphore.Weighted // in units of protocol.RequestUnit
 	out    *sender
-	heard  func(prefix int)   // told the peer's prefix with every answer
+	drawn  uint64             // our run, told with the first request
+	heard  func(*pb.Reply)    // told of every frame of an answer
 	cancel context.CancelFunc // ends an opening that is under way
 	timer  *time.Timer        // calls check, at least once in a RequestTimeout
 	last   atomic.Uint64      // id of the last request
@@ -65,9 +66,9 @@ var (
 )
 
 // newConn makes a conn whose timer runs.
-func newConn(p peer.ID, heard func(int), cancel context.CancelFunc) *conn {
+func newConn(p peer.ID, run uint64, heard func(*pb.Reply), cancel context.CancelFunc) *conn {
 	c := &conn{
-		peer: p, room: semaphore.NewWeighted(protocol.MaxInFlight), out: &sender{}, heard: heard, cancel: cancel,
+		peer: p, room: semaphore.NewWeighted(protocol.MaxInFlight), out: &sender{}, drawn: run, heard: heard, cancel: cancel,
 		calls: map[uint64]*call{}, active: time.Now(),
 	}
 	c.mu.Lock()
@@ -78,7 +79,9 @@ func newConn(p peer.ID, heard func(int), cancel context.CancelFunc) *conn {
 
 // do sends a request and waits for its answer, of at most so many bytes.
 func (c *conn) do(ctx context.Context, req *pb.Request, most int) ([]*pb.Reply, error) {
-	req.Id = c.last.Add(1)
+	if req.Id = c.last.Add(1); req.Id == 1 {
+		req.Run = c.drawn
+	}
 	frame, err := protocol.NewFrame(req, protocol.MaxRequest)
 	if err != nil {
 		return nil, err
@@ -178,7 +181,7 @@ func (c *conn) read(stream network.Stream) error {
 		if err := c.deliver(reply, len(b)); err != nil {
 			return err
 		}
-		c.heard(int(reply.GetPrefix()))
+		c.heard(reply)
 	}
 }
 

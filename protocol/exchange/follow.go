@@ -156,7 +156,7 @@ func (f *following) hear(b []byte, marked []bool) error {
 	if err != nil {
 		return err
 	}
-	f.note(f.peer, int(reply.GetPrefix()))
+	f.note(f.peer, reply)
 	f.asked(f.peer)
 	if r := reply.GetRefusal(); r != nil {
 		return refusalOf(r)

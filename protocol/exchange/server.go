@@ -62,6 +62,7 @@ type Server struct {
 	crew  *crew // handles requests
 	board *board
 	heat  *heat
+	runs  *runs
 
 	counts counts
 }
@@ -91,7 +92,7 @@ func NewServer(cfg ServerConfig) *Server {
 	}
 	return &Server{
 		cfg: cfg, id: protocol.ExchangeID(cfg.Door.Network()), gate: newGate(cfg.Offences),
-		crew: newCrew(), board: newBoard(), heat: newHeat(cfg.HotReaders),
+		crew: newCrew(), board: newBoard(), heat: newHeat(cfg.HotReaders), runs: newRuns(),
 	}
 }
 

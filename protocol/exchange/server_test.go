@@ -166,7 +166,7 @@ func TestServer_newerPeer(t *testing.T) {
 		if m := r.reply(); m.GetId() != 7 || m.GetRefusal().GetCode() != pb.Code_CODE_MALFORMED {
 			t.Errorf("unknown request: %v", m)
 		}
-		r.send([]byte{6, 1 << 3, 8, 5<<3 | 2, 0, 14 << 3, 1})
+		r.send([]byte{6, 1 << 3, 8, 6<<3 | 2, 0, 14 << 3, 1})
 		if m := r.reply(); m.GetId() != 8 || m.GetStatus() == nil {
 			t.Errorf("unknown field: %v", m)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -30,6 +31,8 @@ type session struct {
 	fail    context.CancelCauseFunc // ends the session and says why
 	written chan struct{}           // holds a token after a write
 	until   time.Time               // the write deadline; the writer's own
+	drawn   uint64                  // the run of the peer, 0 if it does not say; the reader's own
+	twin    atomic.Bool             // whether another run of the peer asks as well
 }
 
 func newSession(s *Server, stream network.Stream, v *visitor, fail context.CancelCauseFunc) *session {
@@ -92,6 +95,7 @@ func (x *session) read(ctx context.Context) error {
 			return err
 		}
 		x.counts.request(req)
+		x.noteRun(req)
 		if asks(req) {
 			x.cfg.Asked(x.peer())
 		}
@@ -108,6 +112,16 @@ func (x *session) read(ctx context.Context) error {
 			defer x.finish(room)
 			x.answer(ctx, req)
 		})
+	}
+}
+
+// noteRun looks which run of the peer asks.
+func (x *session) noteRun(req *pb.Request) {
+	if run := req.GetRun(); run != 0 {
+		x.drawn = run
+	}
+	if x.drawn != 0 {
+		x.twin.Store(x.runs.asked(x.peer(), x.drawn, time.Now()))
 	}
 }
 
@@ -193,7 +207,7 @@ func (x *session) reply(ctx context.Context, m *pb.Reply) error {
 }
 
 func (x *session) frame(m *pb.Reply) (protocol.Frame, error) {
-	m.Prefix = uint32(x.cfg.Region.Prefix())
+	m.Prefix, m.Twin = uint32(x.cfg.Region.Prefix()), x.twin.Load()
 	return protocol.NewFrame(m, protocol.MaxReply)
 }
 

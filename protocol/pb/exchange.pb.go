@@ -163,7 +163,8 @@ func (Code) EnumDescriptor() ([]byte, []int) {
 // Request is what the side that opened the stream sends.
 type Request struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Id    uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // not 0, and not that of another request in flight on this stream
+	Id    uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`    // not 0, and not that of another request in flight on this stream
+	Run   uint64                 `protobuf:"fixed64,2,opt,name=run,proto3" json:"run,omitempty"` // on the first one, unless that is a follow: what the sender drew by chance when it started; 0: it does not say
 	// Types that are valid to be assigned to Body:
 	//
 	//	*Request_Put
@@ -210,6 +211,13 @@ func (*Request) Descriptor() ([]byte, []int) {
 func (x *Request) GetId() uint64 {
 	if x != nil {
 		return x.Id
+	}
+	return 0
+}
+
+func (x *Request) GetRun() uint64 {
+	if x != nil {
+		return x.Run
 	}
 	return 0
 }
@@ -280,27 +288,27 @@ type isRequest_Body interface {
 }
 
 type Request_Put struct {
-	Put *Put `protobuf:"bytes,2,opt,name=put,proto3,oneof"`
+	Put *Put `protobuf:"bytes,3,opt,name=put,proto3,oneof"`
 }
 
 type Request_Fetch struct {
-	Fetch *Fetch `protobuf:"bytes,3,opt,name=fetch,proto3,oneof"`
+	Fetch *Fetch `protobuf:"bytes,4,opt,name=fetch,proto3,oneof"`
 }
 
 type Request_Follow struct {
-	Follow *Follow `protobuf:"bytes,4,opt,name=follow,proto3,oneof"` // the only request on its stream
+	Follow *Follow `protobuf:"bytes,5,opt,name=follow,proto3,oneof"` // the only request on its stream
 }
 
 type Request_Status struct {
-	Status *StatusQuery `protobuf:"bytes,5,opt,name=status,proto3,oneof"`
+	Status *StatusQuery `protobuf:"bytes,6,opt,name=status,proto3,oneof"`
 }
 
 type Request_Reconcile struct {
-	Reconcile *Reconcile `protobuf:"bytes,6,opt,name=reconcile,proto3,oneof"`
+	Reconcile *Reconcile `protobuf:"bytes,7,opt,name=reconcile,proto3,oneof"`
 }
 
 type Request_Offer struct {
-	Offer *Offer `protobuf:"bytes,7,opt,name=offer,proto3,oneof"`
+	Offer *Offer `protobuf:"bytes,8,opt,name=offer,proto3,oneof"`
 }
 
 func (*Request_Put) isRequest_Body() {}
@@ -322,6 +330,7 @@ type Reply struct {
 	Id     uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
 	Prefix uint32                 `protobuf:"varint,2,opt,name=prefix,proto3" json:"prefix,omitempty"` // how many leading bits of a coordinate the sender's neighbourhood shares
 	More   bool                   `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`     // another frame of the same answer follows
+	Twin   bool                   `protobuf:"varint,4,opt,name=twin,proto3" json:"twin,omitempty"`     // another run with the asker's identity asks as well
 	// Types that are valid to be assigned to Body:
 	//
 	//	*Reply_Put
@@ -383,6 +392,13 @@ func (x *Reply) GetPrefix() uint32 {
 func (x *Reply) GetMore() bool {
 	if x != nil {
 		return x.More
+	}
+	return false
+}
+
+func (x *Reply) GetTwin() bool {
+	if x != nil {
+		return x.Twin
 	}
 	return false
 }
@@ -462,31 +478,31 @@ type isReply_Body interface {
 }
 
 type Reply_Put struct {
-	Put *PutReply `protobuf:"bytes,4,opt,name=put,proto3,oneof"`
+	Put *PutReply `protobuf:"bytes,5,opt,name=put,proto3,oneof"`
 }
 
 type Reply_Fetch struct {
-	Fetch *FetchReply `protobuf:"bytes,5,opt,name=fetch,proto3,oneof"`
+	Fetch *FetchReply `protobuf:"bytes,6,opt,name=fetch,proto3,oneof"`
 }
 
 type Reply_Follow struct {
-	Follow *FollowReply `protobuf:"bytes,6,opt,name=follow,proto3,oneof"`
+	Follow *FollowReply `protobuf:"bytes,7,opt,name=follow,proto3,oneof"`
 }
 
 type Reply_Status struct {
-	Status *Status `protobuf:"bytes,7,opt,name=status,proto3,oneof"`
+	Status *Status `protobuf:"bytes,8,opt,name=status,proto3,oneof"`
 }
 
 type Reply_Reconcile struct {
-	Reconcile *ReconcileReply `protobuf:"bytes,8,opt,name=reconcile,proto3,oneof"`
+	Reconcile *ReconcileReply `protobuf:"bytes,9,opt,name=reconcile,proto3,oneof"`
 }
 
 type Reply_Refusal struct {
-	Refusal *Refusal `protobuf:"bytes,9,opt,name=refusal,proto3,oneof"` // of the whole request
+	Refusal *Refusal `protobuf:"bytes,10,opt,name=refusal,proto3,oneof"` // of the whole request
 }
 
 type Reply_Offer struct {
-	Offer *OfferReply `protobuf:"bytes,10,opt,name=offer,proto3,oneof"`
+	Offer *OfferReply `protobuf:"bytes,11,opt,name=offer,proto3,oneof"`
 }
 
 func (*Reply_Put) isReply_Body() {}
@@ -1908,28 +1924,30 @@ var File_protocol_pb_exchange_proto protoreflect.FileDescriptor
 
 const file_protocol_pb_exchange_proto_rawDesc = "" +
 	"\n" +
-	"\x1aprotocol/pb/exchange.proto\x12\x14starling.exchange.v1\"\xf0\x02\n" +
+	"\x1aprotocol/pb/exchange.proto\x12\x14starling.exchange.v1\"\x82\x03\n" +
 	"\aRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x04R\x02id\x12-\n" +
-	"\x03put\x18\x02 \x01(\v2\x19.starling.exchange.v1.PutH\x00R\x03put\x123\n" +
-	"\x05fetch\x18\x03 \x01(\v2\x1b.starling.exchange.v1.FetchH\x00R\x05fetch\x126\n" +
-	"\x06follow\x18\x04 \x01(\v2\x1c.starling.exchange.v1.FollowH\x00R\x06follow\x12;\n" +
-	"\x06status\x18\x05 \x01(\v2!.starling.exchange.v1.StatusQueryH\x00R\x06status\x12?\n" +
-	"\treconcile\x18\x06 \x01(\v2\x1f.starling.exchange.v1.ReconcileH\x00R\treconcile\x123\n" +
-	"\x05offer\x18\a \x01(\v2\x1b.starling.exchange.v1.OfferH\x00R\x05offerB\x06\n" +
-	"\x04body\"\xe9\x03\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x10\n" +
+	"\x03run\x18\x02 \x01(\x06R\x03run\x12-\n" +
+	"\x03put\x18\x03 \x01(\v2\x19.starling.exchange.v1.PutH\x00R\x03put\x123\n" +
+	"\x05fetch\x18\x04 \x01(\v2\x1b.starling.exchange.v1.FetchH\x00R\x05fetch\x126\n" +
+	"\x06follow\x18\x05 \x01(\v2\x1c.starling.exchange.v1.FollowH\x00R\x06follow\x12;\n" +
+	"\x06status\x18\x06 \x01(\v2!.starling.exchange.v1.StatusQueryH\x00R\x06status\x12?\n" +
+	"\treconcile\x18\a \x01(\v2\x1f.starling.exchange.v1.ReconcileH\x00R\treconcile\x123\n" +
+	"\x05offer\x18\b \x01(\v2\x1b.starling.exchange.v1.OfferH\x00R\x05offerB\x06\n" +
+	"\x04body\"\xfd\x03\n" +
 	"\x05Reply\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\rR\x06prefix\x12\x12\n" +
-	"\x04more\x18\x03 \x01(\bR\x04more\x122\n" +
-	"\x03put\x18\x04 \x01(\v2\x1e.starling.exchange.v1.PutReplyH\x00R\x03put\x128\n" +
-	"\x05fetch\x18\x05 \x01(\v2 .starling.exchange.v1.FetchReplyH\x00R\x05fetch\x12;\n" +
-	"\x06follow\x18\x06 \x01(\v2!.starling.exchange.v1.FollowReplyH\x00R\x06follow\x126\n" +
-	"\x06status\x18\a \x01(\v2\x1c.starling.exchange.v1.StatusH\x00R\x06status\x12D\n" +
-	"\treconcile\x18\b \x01(\v2$.starling.exchange.v1.ReconcileReplyH\x00R\treconcile\x129\n" +
-	"\arefusal\x18\t \x01(\v2\x1d.starling.exchange.v1.RefusalH\x00R\arefusal\x128\n" +
-	"\x05offer\x18\n" +
-	" \x01(\v2 .starling.exchange.v1.OfferReplyH\x00R\x05offerB\x06\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\x12\x12\n" +
+	"\x04twin\x18\x04 \x01(\bR\x04twin\x122\n" +
+	"\x03put\x18\x05 \x01(\v2\x1e.starling.exchange.v1.PutReplyH\x00R\x03put\x128\n" +
+	"\x05fetch\x18\x06 \x01(\v2 .starling.exchange.v1.FetchReplyH\x00R\x05fetch\x12;\n" +
+	"\x06follow\x18\a \x01(\v2!.starling.exchange.v1.FollowReplyH\x00R\x06follow\x126\n" +
+	"\x06status\x18\b \x01(\v2\x1c.starling.exchange.v1.StatusH\x00R\x06status\x12D\n" +
+	"\treconcile\x18\t \x01(\v2$.starling.exchange.v1.ReconcileReplyH\x00R\treconcile\x129\n" +
+	"\arefusal\x18\n" +
+	" \x01(\v2\x1d.starling.exchange.v1.RefusalH\x00R\arefusal\x128\n" +
+	"\x05offer\x18\v \x01(\v2 .starling.exchange.v1.OfferReplyH\x00R\x05offerB\x06\n" +
 	"\x04body\"Y\n" +
 	"\x03Put\x12\x18\n" +
 	"\arecords\x18\x01 \x03(\fR\arecords\x128\n" +

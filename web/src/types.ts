@@ -99,6 +99,7 @@ export interface Status {
   user: string
   network: string
   ready: boolean
+  twin: boolean // another node runs with its key
   peers: number
   prefix: number
   narrowed: number // bits of it that the neighbourhood does not share

@@ -144,6 +144,7 @@ function Healing({ status: s }: { status: Status }) {
           </dd>
         </div>
       </dl>
+      {s.twin && <p class="wrong">Another node runs with this node’s key: others take the two for one. Stop one of them, move its node.key away and start it again.</p>}
       {s.planted > 0 && <p class="wrong">{count(s.planted, 'place')} looked as if nodes had been made for it. Nothing is lost while one honest node answers.</p>}
       {s.routing.banned > 0 && <p class="fine">{count(s.routing.banned, 'node')} that gave wrong answers: not dealt with for now.</p>}
     </section>
