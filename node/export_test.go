@@ -59,6 +59,21 @@ func StepThin(p records.Place, r *records.Record, members, again int) (at record
 	return d.at, d.done
 }
 
+// StepDisputed is where a record goes next that a majority of p's members stored, while so
+// many of the core say that it belongs below; and where it is in the end, when there then
+// so many of as many stored it.
+func StepDisputed(p records.Place, r *records.Record, members, core, coreBelow, storedBelow int) (next, end records.Place) {
+	d := &descent{record: r, root: p.Root(), at: p}
+	d.learn(tally{members: members, stored: majority(members), below: members - majority(members), core: make([]peer.ID, core), coreBelow: coreBelow})
+	if next = d.at; !d.done {
+		d.learn(tally{members: members, stored: storedBelow})
+	}
+	return next, d.at
+}
+
+// CoreOf is the core of a place's members.
+func CoreOf(members []peer.ID, c records.Coordinate, k int) []peer.ID { return coreOf(members, c, k) }
+
 // Member tells whether a node holds a place, or would if its region were a bit larger.
 func (n *Node) Member(p records.Place) bool { return n.server.Member(p.Coordinate()) }
 

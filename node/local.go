@@ -89,13 +89,17 @@ func (n *Node) holders(ctx context.Context, c records.Coordinate) (near, holders
 	if err != nil {
 		return nil, nil, err
 	}
-	return hood.Peers, slices.DeleteFunc(slices.Clone(hood.Peers), func(m peer.ID) bool {
-		if m == n.host.ID() {
-			return !n.dht.Holds(c)
-		}
-		held, known := n.client.KnownPrefix(m)
-		return known && standsAt(m).SharedBits(c) < held
-	}), nil
+	return hood.Peers, slices.DeleteFunc(slices.Clone(hood.Peers), func(m peer.ID) bool { return !n.mayHold(m, c) }), nil
+}
+
+// mayHold tells whether a node, perhaps ourselves, is not known to hold another region
+// than that of c.
+func (n *Node) mayHold(m peer.ID, c records.Coordinate) bool {
+	if m == n.host.ID() {
+		return n.dht.Holds(c)
+	}
+	bits, known := n.client.KnownPrefix(m)
+	return !known || standsAt(m).SharedBits(c) >= bits
 }
 
 // follow hears what arrives at a root from a member, perhaps ourselves.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -22,6 +23,9 @@ type tally struct {
 	displaced map[records.ID]*claim
 	lost      int               // did not answer, or said that the place is not theirs to hold
 	thin      bool              // some turned out not to be members, and fewer are left than a neighbourhood has
+	anybody   bool              // nobody is known to hold the place: whoever takes the record counts
+	core      []peer.ID         // members that whoever asks for the place asks, see coreOf
+	coreBelow int               // of these, those that say that it belongs below
 	full      int               // have no room; they answer and are members
 	refused   error             // the last refusal
 	held      []*records.Record // what members say they hold already: this version or a newer one
@@ -67,6 +71,11 @@ type claim struct {
 	members int
 }
 
+// disputed tells whether a majority stored what the core of the neighbourhood says belongs
+// below. Who goes by a larger neighbourhood than others puts to nodes that did not get
+// what those others wrote, and have room where the core has none.
+func (t *tally) disputed() bool { return len(t.core) > 0 && t.coreBelow >= majority(len(t.core)) }
+
 // gone is what a put displaced, by the word of more than a third of the members:
 // those who lie are fewer, and cannot make a writer carry what stays where it is.
 // What fewer say, because others displaced it at another writer's put, the holders
@@ -109,7 +118,7 @@ func (n *Node) putRound(ctx context.Context, puts []records.Put) ([]tally, error
 	for range frames {
 		select {
 		case a := <-answers:
-			n.count(tallies, a)
+			n.count(tallies, puts, a)
 		case <-wait.over():
 			return tallies, nil
 		case <-ctx.Done():
@@ -137,7 +146,8 @@ func (n *Node) address(ctx context.Context, puts []records.Put, tallies []tally)
 		if err != nil {
 			return nil, fmt.Errorf("find members of %s: %w", p.Place, err)
 		}
-		tallies[i].members = len(members)
+		tallies[i].members, tallies[i].core = len(members), coreOf(members, p.Place.Coordinate(), n.config.Network.Params.Neighbourhood)
+		tallies[i].anybody = !slices.ContainsFunc(members, func(m peer.ID) bool { return n.mayHold(m, p.Place.Coordinate()) })
 		for _, m := range members {
 			frames[m] = append(frames[m], i)
 		}
@@ -145,7 +155,11 @@ func (n *Node) address(ctx context.Context, puts []records.Put, tallies []tally)
 	return frames, nil
 }
 
-func (n *Node) count(tallies []tally, a putAnswer) {
+// count adds the answer of a member. Who says that the place lies outside of his region
+// is none, also where he took the record because one bit more would make him one: what he
+// has of the place is what some writers gave him, so that he finds room where members
+// have none, and readers who know better never ask him.
+func (n *Node) count(tallies []tally, puts []records.Put, a putAnswer) {
 	if a.err != nil {
 		n.unreachable(a.peer, a.err)
 		for _, i := range a.indices {
@@ -156,15 +170,42 @@ func (n *Node) count(tallies []tally, a putAnswer) {
 		return
 	}
 	for k, i := range a.indices {
-		tallies[i].add(a.results[k])
-		if notMember(a.results[k].Err) {
-			tallies[i].lost++
-			tallies[i].members-- // it never was one
-			tallies[i].answered--
-			tallies[i].thin = tallies[i].members < n.config.Network.Params.Neighbourhood
+		t := &tallies[i]
+		switch refused := notMember(a.results[k].Err); {
+		case refused:
+			t.lost++
+			t.refused = a.results[k].Err
+			fallthrough
+		case !t.anybody && !n.mayHold(a.peer, puts[i].Place.Coordinate()):
+			t.members-- // it never was one
+			t.core = slices.DeleteFunc(t.core, func(m peer.ID) bool { return m == a.peer })
+			t.thin = t.members < n.config.Network.Params.Neighbourhood
 			n.dht.Moved(a.peer)
+		default:
+			t.add(a.results[k])
+			if a.results[k].Err == nil && a.results[k].Outcome.Status == records.Below && slices.Contains(t.core, a.peer) {
+				t.coreBelow++
+			}
 		}
 	}
+}
+
+// coreOf are those of a place's members who share the longest prefix with it that k of
+// them share. Estimates of the network's size differ, and with them what is taken for a
+// place's neighbourhood; but whoever asks for it asks these, since no prefix is believed
+// that leaves fewer than k.
+func coreOf(members []peer.ID, c records.Coordinate, k int) []peer.ID {
+	if len(members) < k {
+		return nil
+	}
+	near := slices.Clone(members)
+	slices.SortFunc(near, func(a, b peer.ID) int { return standsAt(b).SharedBits(c) - standsAt(a).SharedBits(c) })
+	shared := standsAt(near[k-1]).SharedBits(c)
+	end := k
+	for end < len(near) && standsAt(near[end]).SharedBits(c) == shared {
+		end++
+	}
+	return near[:end]
 }
 
 // notMember tells whether a member refused because it holds another region than we

@@ -27,6 +27,7 @@ type Event struct {
 const (
 	MaxSources = 256 // timelines in one watch
 	watchPast  = 50  // newest posts shown first
+	watchPages = 20  // of as many, that are looked through for what was not heard
 	watchQueue = 1024
 	watchSeen  = 8192 // ids by which a second arrival is known
 
@@ -69,6 +70,7 @@ type watcher struct {
 	roots []records.Place
 	left  int // posts that may still be yielded; negative for no limit
 	seen  *lru.Cache[records.ID, struct{}]
+	since records.Millis // when the watch began
 
 	listeners *errgroup.Group
 	arrived   chan *records.Record
@@ -110,7 +112,7 @@ func (n *Node) emptyWatcher(limit int) (*watcher, error) {
 		return nil, err
 	}
 	w := &watcher{
-		node: n, left: limit, seen: seen, listeners: &errgroup.Group{},
+		node: n, left: limit, seen: seen, since: records.MillisOf(n.now()), listeners: &errgroup.Group{},
 		arrived: make(chan *records.Record, watchQueue), missed: make(chan int, 1),
 		doubts: make(chan struct{}, 1),
 	}
@@ -326,16 +328,50 @@ func (w *watcher) past(ctx context.Context) ([]*records.Record, error) {
 
 // check asks the buckets for what was not heard, and yields it oldest first.
 func (w *watcher) check(ctx context.Context, yield func(Event, error) bool) bool {
-	now, err := w.past(ctx)
+	unheard, more, err := w.unheard(ctx)
 	if err != nil {
-		return ctx.Err() == nil
+		return ctx.Err() == nil // the next check asks for all of it again
 	}
-	for _, r := range slices.Backward(now) {
+	if more && !yield(Event{Live: true, Missed: 1}, nil) {
+		return false
+	}
+	for _, r := range slices.Backward(unheard) {
 		if !w.offer(r, true, yield) {
 			return false
 		}
 	}
 	return true
+}
+
+// unheard is what the buckets have and w has not seen, newest first: of the newest page
+// and, as long as there was something on a page, of the one before it, back to when the
+// watch began. There may be more when that takes too many pages.
+func (w *watcher) unheard(ctx context.Context) (unheard []*records.Record, more bool, err error) {
+	if len(w.roots) == 0 {
+		return nil, false, nil
+	}
+	before := records.Newest
+	for range watchPages {
+		page, err := w.node.newest(ctx, w.roots, before, watchPast)
+		if err != nil {
+			return nil, false, err
+		}
+		known := len(unheard)
+		for _, r := range page.Records {
+			if !w.seen.Contains(r.ID()) && (before == records.Newest || r.Created() >= w.since) {
+				unheard = append(unheard, r)
+			}
+		}
+		if len(unheard) == known || !page.More || len(page.Records) == 0 {
+			return unheard, false, nil
+		}
+		last := page.Records[len(page.Records)-1]
+		if last.Created() < w.since {
+			return unheard, false, nil
+		}
+		before = records.Position{Created: last.Created(), Key: last.ItemKey()}
+	}
+	return unheard, true, nil
 }
 
 func wait(ctx context.Context, d time.Duration) {

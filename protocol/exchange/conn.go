@@ -178,10 +178,10 @@ func (c *conn) read(stream network.Stream) error {
 		if err != nil {
 			return err
 		}
+		c.heard(reply) // first: who goes by the answer may go by that too
 		if err := c.deliver(reply, len(b)); err != nil {
 			return err
 		}
-		c.heard(reply)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -80,24 +81,57 @@ func (n *night) listen(ctx context.Context, drafts []node.Draft) (*ears, error) 
 	return e, nil
 }
 
-// end counts what of posts was heard, and what should have been.
-func (e *ears) end(posts []*records.Record) (heard, expected int) {
-	e.cancel()
-	e.all.Wait()
-	for i, tag := range e.tags {
-		for _, r := range posts {
-			head, _, _ := r.Post()
-			for _, t := range head.Tags {
-				if t == tag {
-					expected++
-					if e.heard[i][r.ID()] {
-						heard++
-					}
-				}
+// A hearing is how much of what was published those heard who should have.
+type hearing struct {
+	heard, expected int
+	most            int // that one of them missed
+	nobody          int // posts that nobody heard of those who should have
+}
+
+func (h hearing) missed() int { return h.expected - h.heard }
+
+func (h hearing) share() float64 { return float64(h.heard) / float64(max(h.expected, 1)) }
+
+func (h hearing) String() string {
+	s := fmt.Sprintf("%d of %d heard live", h.heard, h.expected)
+	if h.missed() > 0 {
+		s += fmt.Sprintf("; one misses %d, nobody heard %d", h.most, h.nobody)
+	}
+	return s
+}
+
+// take counts what of posts was heard, and what should have been.
+func (e *ears) take(posts []*records.Record) (h hearing) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	missed := make([]int, len(e.tags))
+	for _, r := range posts {
+		due, got := 0, 0
+		head, _, _ := r.Post()
+		for i, tag := range e.tags {
+			switch {
+			case !slices.Contains(head.Tags, tag):
+				continue
+			case e.heard[i][r.ID()]:
+				got++
+			default:
+				missed[i]++
 			}
+			due++
+		}
+		h.expected, h.heard = h.expected+due, h.heard+got
+		if due > 0 && got == 0 {
+			h.nobody++
 		}
 	}
-	return heard, expected
+	h.most = slices.Max(missed)
+	return h
+}
+
+// end has nobody listen any longer.
+func (e *ears) end() {
+	e.cancel()
+	e.all.Wait()
 }
 
 // cpu is the processor time that the campaign has taken. Of the real time nothing is
