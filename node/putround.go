@@ -198,14 +198,18 @@ func coreOf(members []peer.ID, c records.Coordinate, k int) []peer.ID {
 	if len(members) < k {
 		return nil
 	}
-	near := slices.Clone(members)
-	slices.SortFunc(near, func(a, b peer.ID) int { return standsAt(b).SharedBits(c) - standsAt(a).SharedBits(c) })
-	shared := standsAt(near[k-1]).SharedBits(c)
-	end := k
-	for end < len(near) && standsAt(near[end]).SharedBits(c) == shared {
-		end++
+	shared := make([]int, len(members))
+	for i, m := range members {
+		shared[i] = standsAt(m).SharedBits(c)
 	}
-	return near[:end]
+	least := slices.Sorted(slices.Values(shared))[len(members)-k]
+	core := make([]peer.ID, 0, len(members))
+	for i, m := range members {
+		if shared[i] >= least {
+			core = append(core, m)
+		}
+	}
+	return core
 }
 
 // notMember tells whether a member refused because it holds another region than we
