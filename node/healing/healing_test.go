@@ -114,6 +114,42 @@ func TestPartners_everybodyInTurn(t *testing.T) {
 	})
 }
 
+// Neighbours that hold parts of our region alone are chosen so that all of it is compared,
+// whatever is known of whom; those who hold all of it suffice by themselves.
+func TestPartners_coverTheRegion(t *testing.T) {
+	self := sha256.Sum256([]byte("ourselves"))
+	rapid.Check(t, func(t *rapid.T) {
+		const bits = 1
+		ps := neighboursOf(self, bits, rapid.IntRange(0, 40).Draw(t, "near"), rapid.IntRange(0, 40).Draw(t, "far"))
+		v := healing.View{Self: self, Bits: bits, Neighbours: ps, Held: map[peer.ID]int{}, Random: rand.Shuffle, At: at}
+		deeper := rapid.IntRange(0, 3).Draw(t, "deeper")
+		for _, p := range ps {
+			if deeper == 0 || rapid.Bool().Draw(t, "told") {
+				v.Held[p] = bits + rapid.IntRange(0, deeper).Draw(t, "bits")
+			}
+		}
+		chosen := v.Partners()
+		if deeper == 0 && len(chosen) != min(healing.Turns, len(ps)) {
+			t.Fatalf("%d chosen of %d who hold all of it, want %d", len(chosen), len(ps), healing.Turns)
+		}
+		if len(chosen) > healing.MaxTurns {
+			t.Fatalf("%d chosen, want at most %d", len(chosen), healing.MaxTurns)
+		}
+		if once := slices.Compact(slices.Sorted(slices.Values(chosen))); len(once) != len(chosen) {
+			t.Fatalf("some of %d are chosen twice", len(chosen))
+		}
+		for _, p := range ps {
+			held := slices.ContainsFunc(chosen, func(c peer.ID) bool {
+				b, told := v.Held[c]
+				return !told || (healing.Part{Prefix: at(c), Bits: b}).Holds(at(p))
+			})
+			if !held && len(chosen) < healing.MaxTurns {
+				t.Fatalf("nobody who was chosen holds what stands where %s does", p)
+			}
+		}
+	})
+}
+
 func TestView_filled(t *testing.T) {
 	self := sha256.Sum256([]byte("ourselves"))
 	all := healing.Part{Prefix: self}

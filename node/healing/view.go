@@ -19,6 +19,7 @@ type View struct {
 	Compared   map[peer.ID]time.Time            // when with each, to the end or in vain
 	Urgent     map[peer.ID]bool                 // seen to hold something else, or comparisons that were cut short
 	Complete   map[peer.ID]Part                 // what with each to the end since our region last grew
+	Held       map[peer.ID]int                  // bits of the prefix of what each holds, of those that told lately
 	At         func(peer.ID) records.Coordinate // where a node stands
 	Random     func(n int, swap func(i, j int)) // shuffles
 }
@@ -26,11 +27,18 @@ type View struct {
 // Turns is with how many neighbours a node compares each time: one in either half of
 // its region, because when a region has doubled each half lacks what the other holds,
 // and one more.
-const Turns = 3
+// Where neighbours hold parts of the region alone, as many more are compared with as it
+// takes to cover it, up to MaxTurns in all.
+const (
+	Turns    = 3
+	MaxTurns = 16
+)
 
 // Partners chooses whom to compare with: who was seen to differ or where a comparison
 // was cut short, and then whoever has waited longest, of both halves of the region
-// alike. Whatever a neighbour does, the others get their turn.
+// alike. Whatever a neighbour does, the others get their turn. Those who were chosen may
+// hold less than we do: then somebody in each part that none of them holds is, too, or a node
+// that holds eight times as much as its neighbours had compared all of it after eight rounds.
 func (v View) Partners() (chosen []peer.ID) {
 	near, far := v.halves()
 	urgent := slices.DeleteFunc(slices.Concat(near, far), func(p peer.ID) bool { return !v.Urgent[p] })
@@ -48,7 +56,20 @@ func (v View) Partners() (chosen []peer.ID) {
 			chosen = append(chosen, p)
 		}
 	}
+	left := slices.Clone(v.Neighbours)
+	v.byTurn(left)
+	for _, p := range left {
+		if len(chosen) < MaxTurns && !slices.ContainsFunc(chosen, func(c peer.ID) bool { return v.holds(c, p) }) {
+			chosen = append(chosen, p)
+		}
+	}
 	return chosen
+}
+
+// holds tells whether p holds what stands where another node does, as far as it told.
+func (v View) holds(p, other peer.ID) bool {
+	bits, told := v.Held[p]
+	return !told || Part{v.At(p), bits}.Holds(v.At(other))
 }
 
 // farNext tells whether the next one comes from the far half: the one that has given

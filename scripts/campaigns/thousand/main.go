@@ -25,14 +25,16 @@ func main() {
 	campaign.Main("thousand", o.run, func(f *flag.FlagSet) {
 		f.StringVar(&o.corpus, "corpus", os.Getenv("CORPUS"), "a `file` of posts, one JSON object a line, perhaps gzipped, to publish; without one they are made up")
 		f.StringVar(&o.heap, "heap", "", "a `directory` for a profile of memory and of goroutines with each row")
+		f.IntVar(&o.publish, "posts", 0, "how `many` posts, instead of 500, or 100 with --quick")
 		f.IntVar(&o.nodes, "nodes", 0, "how `many` nodes, instead of 1,000, or 40 with --quick")
 	})
 }
 
 type options struct {
-	corpus string
-	heap   string
-	nodes  int
+	corpus  string
+	heap    string
+	nodes   int
+	publish int
 }
 
 const (
@@ -146,7 +148,11 @@ func (n *night) join(ctx context.Context, s *campaign.Simulation) (err error) {
 // publish has nodes all over the network post, while some watch.
 func (n *night) publish(ctx context.Context, _ *campaign.Simulation) error {
 	n.begin()
-	drafts, err := n.drafts(n.Size(500, 100))
+	posts := n.options.publish
+	if posts == 0 {
+		posts = n.Size(500, 100)
+	}
+	drafts, err := n.drafts(posts)
 	if err != nil {
 		return err
 	}
