@@ -131,7 +131,9 @@ func (h *healer) await(ctx context.Context, next time.Duration) bool {
 func (n *Node) healOnce(ctx context.Context) (done int) {
 	bits := n.dht.Prefix()
 	view := n.healer.view(standsAt(n.host.ID()), bits, n.dht.Neighbours())
-	view.Held = n.prefixesOf(view.Neighbours)
+	if !n.healer.healing().Filling { // who fills goes on until all is covered, and answers the sooner the sooner he looks
+		view.Held = n.prefixesOf(view.Neighbours)
+	}
 	for _, p := range view.Partners() {
 		bounded, cancel := context.WithTimeout(ctx, healTime)
 		err := n.compare(bounded, p)
@@ -150,17 +152,6 @@ func (n *Node) healOnce(ctx context.Context) (done int) {
 		n.voices.heal.Info("holds its share now", "bits", bits, "neighbours", len(view.Neighbours))
 	}
 	return done
-}
-
-// prefixesOf are the bits of what nodes hold, of those that told lately.
-func (n *Node) prefixesOf(nodes []peer.ID) map[peer.ID]int {
-	held := make(map[peer.ID]int, len(nodes))
-	for _, p := range nodes {
-		if bits, told := n.client.KnownPrefix(p); told {
-			held[p] = bits
-		}
-	}
-	return held
 }
 
 // view is what is to be known for planning.

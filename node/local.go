@@ -102,6 +102,17 @@ func (n *Node) mayHold(m peer.ID, c records.Coordinate) bool {
 	return !known || standsAt(m).SharedBits(c) >= bits
 }
 
+// prefixesOf are the bits of what nodes hold, of those that told lately.
+func (n *Node) prefixesOf(nodes []peer.ID) map[peer.ID]int {
+	held := make(map[peer.ID]int, len(nodes))
+	for _, p := range nodes {
+		if bits, told := n.client.KnownPrefix(p); told {
+			held[p] = bits
+		}
+	}
+	return held
+}
+
 // follow hears what arrives at a root from a member, perhaps ourselves.
 func (n *Node) follow(ctx context.Context, p peer.ID, root records.Place) iter.Seq2[exchange.Arrival, error] {
 	return n.followFrom(ctx, p, []exchange.Mark{{Root: root}})
