@@ -50,12 +50,18 @@ type descent struct {
 	at      records.Place // where it is put next, or came to rest
 	put     int           // index of this round's put
 	last    tally
-	rested  *descent // where a majority has it, though it goes on below because the core says that it belongs there
-	shown   int      // other members that showed the record afterwards
-	led     bool     // enough others showed instead that more stands below, where it would
-	doubted bool     // its members were found anew because too few showed it
-	again   int      // rounds repeated because members were lost, or were none
+	rested  *rest // where a majority has it, though it goes on below because the core says that it belongs there
+	shown   int   // other members that showed the record afterwards
+	led     bool  // enough others showed instead that more stands below, where it would
+	doubted bool  // its members were found anew because too few showed it
+	again   int   // rounds repeated because members were lost, or were none
 	done    bool
+}
+
+// rest is where a record rests, and what members did when it was put there.
+type rest struct {
+	at records.Place
+	tally
 }
 
 // maxAgain bounds looking for the members of one place anew.
@@ -90,12 +96,11 @@ func (d *descent) learn(t tally) {
 	case (t.thin || t.stored+t.below < need && t.lost > 0) && d.again < maxAgain:
 		d.again++ // the members are others now: find them
 	case t.stored >= need && child != d.at && t.disputed():
-		before := *d
-		d.rested, d.at = &before, child // members put it there once they learn what the core has
+		d.rested, d.at = &rest{d.at, t}, child
 	case t.stored >= need, child == d.at, t.stored+t.below < need:
 		d.done = true
 		if t.stored < need && d.rested != nil {
-			d.at, d.last, d.rested = d.rested.at, d.rested.last, nil
+			d.at, d.last = d.rested.at, d.rested.tally
 		}
 	default:
 		d.at = child

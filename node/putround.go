@@ -31,7 +31,7 @@ type tally struct {
 	held      []*records.Record // what members say they hold already: this version or a newer one
 }
 
-func (t *tally) add(r exchange.Result) {
+func (t *tally) add(from peer.ID, r exchange.Result) {
 	t.answered++
 	if r.Err != nil {
 		t.refused = r.Err
@@ -50,6 +50,9 @@ func (t *tally) add(r exchange.Result) {
 		}
 	case records.Below:
 		t.below++
+		if slices.Contains(t.core, from) {
+			t.coreBelow++
+		}
 		if t.bound == (records.Position{}) || r.Outcome.Bound.Compare(t.bound) > 0 {
 			t.bound = r.Outcome.Bound // the highest: too high costs a round, too low a misplaced record
 		}
@@ -65,6 +68,13 @@ func (t *tally) add(r exchange.Result) {
 	}
 }
 
+// leave takes out of the count who was asked and is no member, of a place that k should hold.
+func (t *tally) leave(p peer.ID, k int) {
+	t.members--
+	t.core = slices.DeleteFunc(t.core, func(m peer.ID) bool { return m == p })
+	t.thin = t.members < k
+}
+
 // claim is a record that members say a put displaced.
 type claim struct {
 	record  *records.Record
@@ -74,7 +84,7 @@ type claim struct {
 // disputed tells whether a majority stored what the core of the neighbourhood says belongs
 // below. Who goes by a larger neighbourhood than others puts to nodes that did not get
 // what those others wrote, and have room where the core has none.
-func (t *tally) disputed() bool { return len(t.core) > 0 && t.coreBelow >= majority(len(t.core)) }
+func (t *tally) disputed() bool { return t.coreBelow >= majority(len(t.core)) }
 
 // gone is what a put displaced, by the word of more than a third of the members:
 // those who lie are fewer, and cannot make a writer carry what stays where it is.
@@ -170,23 +180,18 @@ func (n *Node) count(tallies []tally, puts []records.Put, a putAnswer) {
 		return
 	}
 	for k, i := range a.indices {
-		t := &tallies[i]
-		switch refused := notMember(a.results[k].Err); {
-		case refused:
-			t.lost++
-			t.refused = a.results[k].Err
-			fallthrough
-		case !t.anybody && !n.mayHold(a.peer, puts[i].Place.Coordinate()):
-			t.members-- // it never was one
-			t.core = slices.DeleteFunc(t.core, func(m peer.ID) bool { return m == a.peer })
-			t.thin = t.members < n.config.Network.Params.Neighbourhood
-			n.dht.Moved(a.peer)
-		default:
-			t.add(a.results[k])
-			if a.results[k].Err == nil && a.results[k].Outcome.Status == records.Below && slices.Contains(t.core, a.peer) {
-				t.coreBelow++
-			}
+		t, r := &tallies[i], a.results[k]
+		refused := notMember(r.Err)
+		if !refused && (t.anybody || n.mayHold(a.peer, puts[i].Place.Coordinate())) {
+			t.add(a.peer, r)
+			continue
 		}
+		if refused {
+			t.lost++
+			t.refused = r.Err
+		}
+		t.leave(a.peer, n.config.Network.Params.Neighbourhood)
+		n.dht.Moved(a.peer)
 	}
 }
 

@@ -79,8 +79,8 @@ func (s fullStore) Merge(context.Context, []records.Put) ([]records.Outcome, err
 func TestTally_full(t *testing.T) {
 	var c tally
 	c.members = 2
-	c.add(exchange.Result{Err: &exchange.Refusal{Code: exchange.Full}})
-	c.add(exchange.Result{Err: fmt.Errorf("merge: %w", exchange.ErrFull)})
+	c.add("", exchange.Result{Err: &exchange.Refusal{Code: exchange.Full}})
+	c.add("", exchange.Result{Err: fmt.Errorf("merge: %w", exchange.ErrFull)})
 	if c.full != 2 || c.lost != 0 || c.answered != 2 || c.members != 2 || c.refused == nil {
 		t.Fatalf("%+v", c)
 	}
