@@ -27,6 +27,7 @@ type View struct {
 // Turns is with how many neighbours a node compares each time: one in either half of
 // its region, because when a region has doubled each half lacks what the other holds,
 // and one more.
+//
 // Where neighbours hold parts of the region alone, as many more are compared with as it
 // takes to cover it, up to MaxTurns in all.
 const (
@@ -37,8 +38,8 @@ const (
 // Partners chooses whom to compare with: who was seen to differ or where a comparison
 // was cut short, and then whoever has waited longest, of both halves of the region
 // alike. Whatever a neighbour does, the others get their turn. Those who were chosen may
-// hold less than we do: then somebody in each part that none of them holds is, too, or a node
-// that holds eight times as much as its neighbours had compared all of it after eight rounds.
+// hold less than we do: then somebody in each part that none of them holds is chosen too, or
+// what stands there would wait for many rounds.
 func (v View) Partners() (chosen []peer.ID) {
 	near, far := v.halves()
 	urgent := slices.DeleteFunc(slices.Concat(near, far), func(p peer.ID) bool { return !v.Urgent[p] })
