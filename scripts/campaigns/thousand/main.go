@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -25,16 +26,16 @@ func main() {
 	campaign.Main("thousand", o.run, func(f *flag.FlagSet) {
 		f.StringVar(&o.corpus, "corpus", os.Getenv("CORPUS"), "a `file` of posts, one JSON object a line, perhaps gzipped, to publish; without one they are made up")
 		f.StringVar(&o.heap, "heap", "", "a `directory` for a profile of memory and of goroutines with each row")
-		f.IntVar(&o.publish, "posts", 0, "how `many` posts, instead of 500, or 100 with --quick")
+		f.IntVar(&o.posts, "posts", 0, "how `many` posts, instead of 500, or 100 with --quick")
 		f.IntVar(&o.nodes, "nodes", 0, "how `many` nodes, instead of 1,000, or 40 with --quick")
 	})
 }
 
 type options struct {
-	corpus  string
-	heap    string
-	nodes   int
-	publish int
+	corpus string
+	heap   string
+	nodes  int
+	posts  int
 }
 
 const (
@@ -53,8 +54,8 @@ const (
 	interval = 3 * time.Minute
 	readers  = 8
 	// Each post that is under way is a hundred connections to members of its places, most
-	// of them new, and all are kept for a while. Fewer at once take more of virtual time,
-	// which a thousand nodes at rest cost too.
+	// of them new, and all are kept for a while. But the fewer at once, the longer it takes
+	// in virtual time, of which each second costs upkeep.
 	atOnce = 16
 	// What is announced is heard within hearTime. A watcher that lost its relays asks the
 	// buckets, and has heard everything by the end of checkTime.
@@ -148,11 +149,7 @@ func (n *night) join(ctx context.Context, s *campaign.Simulation) (err error) {
 // publish has nodes all over the network post, while some watch.
 func (n *night) publish(ctx context.Context, _ *campaign.Simulation) error {
 	n.begin()
-	posts := n.options.publish
-	if posts == 0 {
-		posts = n.Size(500, 100)
-	}
-	drafts, err := n.drafts(posts)
+	drafts, err := n.drafts(cmp.Or(n.options.posts, n.Size(500, 100)))
 	if err != nil {
 		return err
 	}
@@ -160,6 +157,7 @@ func (n *night) publish(ctx context.Context, _ *campaign.Simulation) error {
 	if err != nil {
 		return err
 	}
+	defer ears.end()
 	failed, err := n.put(ctx, drafts, n.net.Net.Running())
 	if err != nil {
 		return err
@@ -175,7 +173,6 @@ func (n *night) publish(ctx context.Context, _ *campaign.Simulation) error {
 		n.report("a minute later", ears.take(n.posts).String())
 	}
 	n.AtLeast("share of posts heard live", ears.take(n.posts).share(), 0.999)
-	ears.end()
 	return nil
 }
 
@@ -252,7 +249,7 @@ func (n *night) kill(ctx context.Context, _ *campaign.Simulation) error {
 func (n *night) heal(ctx context.Context) (differences int) {
 	n.begin()
 	for {
-		for range healLook / time.Second { // a second of a thousand nodes is half a minute of a machine, and ctrl-C waits for it
+		for range healLook / time.Second { // a second of a thousand nodes is many of a machine, and ctrl-C waits for it
 			if ctx.Err() == nil {
 				n.net.Net.Pass(time.Second)
 			}
