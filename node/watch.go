@@ -362,10 +362,10 @@ func (w *watcher) unheard(ctx context.Context) (unheard []*records.Record, more 
 				unheard = append(unheard, r)
 			}
 		}
-		if len(unheard) == known || !page.More || len(page.Records) == 0 {
+		if len(unheard) == known || !page.More {
 			return unheard, false, nil
 		}
-		last := page.Records[len(page.Records)-1]
+		last := page.Records[len(page.Records)-1] // there is one: something was unheard
 		if last.Created() < w.since {
 			return unheard, false, nil
 		}
